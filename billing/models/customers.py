@@ -1,0 +1,42 @@
+"""Customers and the checkouts that brought them."""
+
+from django.db import models
+
+from .base import StripeObject
+
+
+class Customer(StripeObject):
+    """A customer. Known by reference alone (only its id) until an event shows it whole."""
+
+    created = models.DateTimeField(null=True)
+    email = models.TextField(null=True)
+    name = models.TextField(null=True)
+    country = models.TextField(null=True)
+    currency = models.TextField(null=True)
+    delinquent = models.BooleanField(null=True)
+    deleted = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("workspace", "mode", "stripe_id"), name="customer_unique"),)
+
+    def __str__(self) -> str:
+        return self.name or self.email or self.stripe_id
+
+
+class Checkout(StripeObject):
+    """A checkout session that was completed or expired. `kind` is Stripe's `mode`: payment, setup or subscription."""
+
+    customer = models.TextField(null=True)
+    subscription = models.TextField(null=True)
+    kind = models.TextField()
+    status = models.TextField(null=True)
+    payment_status = models.TextField(null=True)
+    created = models.DateTimeField(null=True)
+    currency = models.TextField(null=True)
+    amount_total = models.BigIntegerField(null=True)
+    client_reference_id = models.TextField(null=True)
+    email = models.TextField(null=True)
+    name = models.TextField(null=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("workspace", "mode", "stripe_id"), name="checkout_unique"),)

@@ -1,0 +1,23 @@
+"""`migrate` as the owner of the tables, then the grants of the application's roles."""
+
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.commands import migrate
+from django.db import connections
+
+from pqintel.workspaces.rls import GRANTS
+
+
+class Command(migrate.Command):
+    help = migrate.Command.help + " Connects with DATABASE_OWNER_URL and grants the application's roles what they may do."
+
+    def handle(self, *args: Any, **options: Any) -> str | None:
+        connection = connections[options["database"]]
+        with connection.as_owner():
+            result = super().handle(*args, **options)
+            if not options.get("plan") and not options.get("check_unapplied"):
+                call_command("createcachetable", database=options["database"], verbosity=0)
+                with connection.cursor() as cursor:
+                    cursor.execute(GRANTS)
+        return result
