@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 
 class Unknown:
@@ -50,8 +52,21 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class DiscountRef:
+    """A discount as its owner names it: by id where it has one (its terms are catalogue then), else by its terms."""
+
+    id: str | None
+    coupon: str | None = None
+    start: int | None = None
+    end: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CustomerState:
-    """A Stripe customer. `deleted` is terminal."""
+    """A Stripe customer. `deleted` is terminal.
+
+    `discounts` (one at most) reduce those of the customer's subscriptions that have none of their own.
+    """
 
     id: str
     created: int | None | Unknown = UNKNOWN
@@ -61,16 +76,7 @@ class CustomerState:
     currency: str | None | Unknown = UNKNOWN
     delinquent: bool | None | Unknown = UNKNOWN
     deleted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class DiscountRef:
-    """A discount as a subscription or item names it: by id, by terms, or both (older shapes have no id)."""
-
-    id: str | None
-    coupon: str | None = None
-    start: int | None = None
-    end: int | None = None
+    discounts: tuple[DiscountRef, ...] | Unknown = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +207,20 @@ class Tier:
 
 
 @dataclass(frozen=True, slots=True)
+class CurrencyOption:
+    """The amounts of a price in another currency than its own; a subscription in that currency is billed by these."""
+
+    currency: str
+    unit_amount: Decimal | None = None
+    tiers: tuple[Tier, ...] | None | Unknown = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
 class Price:
     """Catalogue: a price's terms, which Stripe never changes after creation, and its mutable names.
 
-    `unit_amount` is a decimal in minor units, None for tiered prices. `tiers` is UNKNOWN where the shape does not
-    carry them (they are expand-only). `interval` None = one-off.
+    `unit_amount` is a decimal in minor units, None for tiered prices. `tiers` and `currency_options` are UNKNOWN where
+    the shape does not carry them (they are expand-only). `interval` None = one-off.
     """
 
     id: str
@@ -224,6 +239,7 @@ class Price:
     active: bool | None | Unknown = UNKNOWN
     nickname: str | None | Unknown = UNKNOWN
     lookup_key: str | None | Unknown = UNKNOWN
+    currency_options: tuple[CurrencyOption, ...] | Unknown = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,8 +299,14 @@ class Fact:
 class Learned:
     """Everything that one event teaches.
 
-    `links` are (invoice id, payment id) pairs, `wanted` are (what, id) pairs that only a read of the API can answer,
-    for example ("price", id) for the tiers of a tiered price.
+    `links` are (invoice id, payment id) pairs, `wanted` are (what, id) pairs that only a read of the API can answer:
+
+    * ("price", id): a tiered price without its tiers, or a subscription in a currency of its `currency_options`;
+    * ("coupon", id): the terms of a coupon that a discount only names;
+    * ("discount:" + discount id, subscription or customer id): a discount can be read only through its owner;
+    * ("subscription", id): the payload carries only the first of its items. Never settled for good: each later
+      event of that subscription is cut off just the same;
+    * ("invoice_payments", invoice id): the payments of an invoice, which newer shapes do not name.
     """
 
     event_id: str
@@ -302,6 +324,25 @@ def known(value: Any) -> dict[str, Any]:
     return {f.name: _plain(v) for f in fields(value) if not isinstance(v := getattr(value, f.name), Unknown)}
 
 
+T = TypeVar("T")
+
+
+def revive(cls: type[T], stored: Mapping[str, Any]) -> T:
+    """The inverse of `known(…)`: a snapshot or catalogue entry from its JSON values.
+
+    A field that is not stored gets its default (UNKNOWN, where the class has that); a stored name that the class no
+    longer has is left out. Raises TypeError when a field without a default is missing.
+    """
+    readers = _readers(cls)
+    return cls(
+        **{
+            name: read(value) if value is not None and (read := readers[name]) else value
+            for name, value in stored.items()
+            if name in readers
+        }
+    )
+
+
 def digest(state: dict[str, Any]) -> str:
     """A short stable hash of `known(…)`: two states are the same exactly when their digests are."""
     text = json.dumps(state, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -316,3 +357,19 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "__dataclass_fields__"):
         return known(value)
     return value
+
+
+@cache
+def _readers(cls: type[Any]) -> dict[str, Callable[[Any], Any] | None]:
+    """For each field of `cls`, what makes its value of the JSON value; None where that is the value already."""
+    hints = get_type_hints(cls)
+    return {f.name: _reader(hints[f.name]) for f in fields(cls)}
+
+
+def _reader(hint: Any) -> Callable[[Any], Any] | None:
+    for part in (hint, *get_args(hint)):
+        if part is Decimal:
+            return Decimal
+        if get_origin(part) is tuple and is_dataclass(element := get_args(part)[0]):
+            return lambda values: tuple(revive(element, value) for value in values)
+    return None
