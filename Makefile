@@ -1,0 +1,43 @@
+# The commands of this project. Each sets up what it needs; `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+MANAGE := $(BIN)/python manage.py
+UPGRADE := $(if $(upgrade),--upgrade)
+COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(UPGRADE)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run browser test check bench soak lock clean
+
+help:  ## what the targets do
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+setup:  ## .venv with the locked packages
+	@command -v $(PYTHON) >/dev/null || { echo "pqintel: $(PYTHON) is not installed; Python 3.11 or newer is needed." >&2; exit 1; }
+	@$(PYTHON) -I pqintel/embedded/provision.py
+
+run: setup  ## everything on this machine, with a demo that moves (PORT, PQ_HOME, PQ_DEMO=0)
+	@exec $(BIN)/python -m pqintel.embedded.run
+
+browser: setup  ## find or fetch the browser for tests
+	@$(BIN)/python -m pqintel.embedded.browser
+
+test: browser  ## the whole suite; ARGS="-k name" narrows it
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+check: setup  ## lint, types, import rules, templates, migrations, deployment, known vulnerabilities
+	@exec $(BIN)/python -m pqintel.embedded.check
+
+bench: setup  ## figures beside their floors
+	@exec $(BIN)/python -m tests.bench $(ARGS)
+
+soak: setup  ## the long tests: a whole year in every payload family
+	@exec $(BIN)/python -m tests.soak $(ARGS)
+
+lock: setup  ## requirements*.txt from requirements*.in (upgrade=1 takes newer releases)
+	@echo "uv==0.13.9" | $(COMPILE) - -o requirements-uv.txt
+	@$(COMPILE) requirements.in -o requirements.txt
+	@$(COMPILE) requirements-dev.in -o requirements-dev.txt
+
+clean:  ## remove what the targets made, except the data in PQ_HOME
+	@rm -rf .venv .test .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache staticfiles
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

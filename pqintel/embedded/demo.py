@@ -1,0 +1,130 @@
+"""The demo workspace of `make run`: a simulated company whose events arrive through the real webhook endpoint.
+
+The simulator is a stand-in Stripe account with a year of history (`pqintel.simulator`, a program of its own). We make
+the workspace and connect it by the same commands that a person would use, then tell the simulator where to deliver.
+All of it is remembered in `PQ_HOME/demo.json` (0600), for this one database: with another database it begins anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import socket
+import sys
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+
+from pqintel.embedded import EmbeddedError
+from pqintel.embedded.files import private_directory
+from pqintel.embedded.home import Home
+from pqintel.embedded.supervisor import Supervisor, say
+
+SLUG = "demo"
+NAME = "Northwind Software"
+OWNER = "demo@example.com"
+HISTORY_DAYS = 365
+SEED = 20_240_229
+FACTS = "demo"
+MANAGE = [sys.executable, "manage.py"]
+SIMULATOR = [sys.executable, "-m", "pqintel.simulator"]
+
+
+class Demo:
+    """The demo of one home and one database."""
+
+    def __init__(self, home: Home, supervisor: Supervisor, database: str) -> None:
+        """`database` is the identity of the database (see `database_identity`)."""
+        self.home = home
+        self.supervisor = supervisor
+        self.folder = home.path / "simulator"
+        self.facts = home.recall(FACTS)
+        if self.facts.get("database") != database:
+            shutil.rmtree(self.folder, ignore_errors=True)  # its deliveries went to a database that is not this one
+            self.facts = {"database": database}
+
+    def start_simulator(self, environment: Mapping[str, str]) -> None:
+        """Start the simulator; it goes on where it was. `account` tells when it answers."""
+        private_directory(self.folder)
+        options = ["--home", str(self.folder), "--port-file", str(self.folder / "port")]
+        options += ["--history-days", str(HISTORY_DAYS), "--seed", str(SEED)]
+        self.supervisor.start("simulator", [*SIMULATOR, "serve", *options], environment)
+
+    def account(self) -> dict[str, str]:
+        """The simulator's `url`, `publishable_key`, `secret_key` and `webhook_secret`. Raises as `wait_for`."""
+        self.supervisor.wait_for("The simulator", self._answers, 120)
+        return self._account()
+
+    def create_workspace(self, environment: Mapping[str, str]) -> None:
+        """Make the workspace and its owner, once. Its password is kept, so that later starts can show it again."""
+        if "owner" in self.facts:
+            return
+        words = [*MANAGE, "workspace_create", SLUG, "--name", NAME, "--owner", OWNER, "--json"]
+        created = json.loads(self.supervisor.errand("workspace_create", words, environment))
+        self._remember(owner=created["owner"], password=created["password"])
+
+    def connect(self, environment: Mapping[str, str], port: int) -> None:
+        """Connect the workspace to the simulator, verified through the public URL, and let the history flow.
+
+        Needs web and worker to run. A later start only repeats where to deliver.
+        """
+        account = self._account()
+        keys = {name: account[name] for name in ("publishable_key", "secret_key", "webhook_secret")}
+        fingerprint = hashlib.sha256(json.dumps(keys, sort_keys=True).encode()).hexdigest()
+        if self.facts.get("keys") != fingerprint:
+            words = [*MANAGE, "stripe_connect", SLUG, "--mode", "test", "--json"]
+            output = self.supervisor.errand("stripe_connect", words, environment, stdin=json.dumps(keys))
+            connected = json.loads(output)
+            for check in connected.get("checks", []):
+                if check.get("ok") is False:
+                    say("demo", f"check failed: {check.get('name')}: {check.get('detail')}")
+            self._remember(keys=fingerprint, webhook_url=connected["webhook_url"])
+        target = on_loopback(self.facts["webhook_url"], port)
+        words = [*SIMULATOR, "deliver", "--home", str(self.folder), "--to", target]
+        self.supervisor.errand("deliver", words, environment)
+        say("demo", "a year of history is being delivered; new events follow")
+
+    def sign_in(self) -> str:
+        """The line that tells how to sign in."""
+        return f"{self.facts['owner']}  password {self.facts['password']}"
+
+    def _account(self) -> dict[str, str]:
+        account: dict[str, str] = json.loads((self.folder / "simulator.json").read_text(encoding="utf-8"))
+        return account
+
+    def _answers(self) -> bool:
+        try:
+            address = urlsplit(self._account()["url"])
+            socket.create_connection((address.hostname or "", address.port or 80), timeout=1).close()
+        except (OSError, ValueError, KeyError):
+            return False
+        return True
+
+    def _remember(self, **facts: Any) -> None:
+        self.facts |= facts
+        self.home.remember(FACTS, self.facts)
+
+
+def database_identity(url: str) -> str:
+    """What tells this database from every other: its cluster's identifier and its own. Raises EmbeddedError."""
+    query = "SELECT system_identifier::text, (SELECT oid FROM pg_database WHERE datname = current_database())"
+    try:
+        with psycopg.connect(psycopg_url(url), connect_timeout=5) as connection:
+            row = connection.execute(f"{query} FROM pg_control_system()").fetchone()
+    except psycopg.Error as error:
+        raise EmbeddedError(f"The database does not say who it is: {str(error).splitlines()[0]}") from error
+    assert row is not None
+    return f"{row[0]}/{row[1]}"
+
+
+def psycopg_url(url: str) -> str:
+    """A DATABASE_URL in the spelling that PostgreSQL's own library takes."""
+    return urlunsplit(urlsplit(url)._replace(scheme="postgresql"))
+
+
+def on_loopback(url: str, port: int) -> str:
+    """The same path at 127.0.0.1: the simulator delivers on this machine even if the public URL is elsewhere."""
+    return urlunsplit(urlsplit(url)._replace(scheme="http", netloc=f"127.0.0.1:{port}"))
