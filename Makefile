@@ -5,6 +5,9 @@ MANAGE := $(BIN)/python manage.py
 UPGRADE := $(if $(upgrade),--upgrade)
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(UPGRADE)
 
+# Bytecode is kept beside the packages: without it every start compiles all of Django anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run browser test check bench soak lock clean
 

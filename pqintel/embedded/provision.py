@@ -85,21 +85,13 @@ def make_environment() -> None:
 def install() -> None:
     """The installer by pip, everything else by the installer; both only what the locks name by hash. SetupError."""
     STAMP.unlink(missing_ok=True)
-    pip: list[str | Path] = [PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "-q", "--require-hashes"]
-    run([*pip, "--requirement", INSTALLER_LOCK], "uv")
-    # Bytecode now, once, rather than at every start: some environments forbid writing it later.
-    sync: list[str | Path] = [
-        ENVIRONMENT / "bin" / "uv",
-        "pip",
-        "sync",
-        "--quiet",
-        "--require-hashes",
-        "--compile-bytecode",
-    ]
-    run([*sync, "--python", PYTHON, LOCK], "the packages")
+    pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "-q", "--require-hashes"]
+    run([*pip, "--requirement", str(INSTALLER_LOCK)], "uv")
+    sync = [str(ENVIRONMENT / "bin" / "uv"), "pip", "sync", "--quiet", "--require-hashes"]
+    run([*sync, "--python", str(PYTHON), str(LOCK)], "the packages")
 
 
-def run(command: list[str | Path], what: str) -> None:
+def run(command: list[str], what: str) -> None:
     """Run an installer. Raises SetupError with the line that says most."""
     done = subprocess.run(command, cwd=PROJECT, env=environment(), capture_output=True, text=True, check=False)
     if done.returncode != 0:
