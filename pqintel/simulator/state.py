@@ -159,7 +159,7 @@ class Coupon(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discount:
-    """A coupon at work. Live from `start` until before `end` (None: no end known). Its coupon is always the whole one."""
+    """A coupon at work, live from `start` until before `end` (None: no end known)."""
 
     kind: ClassVar[str] = "discount"
     id: str
