@@ -1,0 +1,135 @@
+"""Geometry of server-rendered charts: what to draw, the sentence that says it, and the same numbers as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_FLOOR, Decimal
+
+from django.utils.formats import date_format
+
+from pqintel.ui import figures
+
+WIDTH = 1000
+HEIGHT = 240
+INTERVALS = 4
+STEPS = (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5), Decimal(10))
+
+
+@dataclass(frozen=True)
+class Figure:
+    """An amount of one currency, in major units."""
+
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True)
+class Point:
+    """One day of a series. `x` and `y` are in the drawing's own units (WIDTH × HEIGHT, y downwards)."""
+
+    day: date
+    value: Figure
+    x: str
+    y: str
+
+
+@dataclass(frozen=True)
+class AreaChart:
+    """`ticks` run from the top of the axis to its bottom; `days` from the left to the right."""
+
+    points: list[Point]
+    ticks: list[str]
+    grid: list[str]
+    days: list[date]
+    line: str
+    area: str
+    change: str
+    direction: str
+    summary: str
+    width: int = WIDTH
+    height: int = HEIGHT
+
+
+def area_chart(series: Sequence[tuple[date, Decimal]], currency: str) -> AreaChart | None:
+    """A chart of daily amounts (major units, in order of date); None for fewer than two days."""
+    if len(series) < 2:
+        return None
+    values = [value for _, value in series]
+    low, step = _axis(min(values), max(values))
+    first_day, span = series[0][0], max((series[-1][0] - series[0][0]).days, 1)
+    points = [
+        Point(
+            day=day,
+            value=Figure(value, currency),
+            x=_number(Decimal((day - first_day).days) * WIDTH / span),
+            y=_number(HEIGHT - (value - low) / (step * INTERVALS) * HEIGHT),
+        )
+        for day, value in series
+    ]
+    line = "M" + " L".join(f"{point.x} {point.y}" for point in points)
+    return AreaChart(
+        points=points,
+        ticks=[figures.money_compact(low + step * n, currency) for n in range(INTERVALS, -1, -1)],
+        grid=[_number(Decimal(HEIGHT) * n / INTERVALS) for n in range(INTERVALS + 1)],
+        days=[series[0][0], series[len(series) // 2][0], series[-1][0]],
+        line=line,
+        area=f"{line} L{WIDTH} {HEIGHT} L0 {HEIGHT} Z",
+        change=_change(values[0], values[-1]),
+        direction=_direction(values[0], values[-1]),
+        summary=_summary(points[0], points[-1], span),
+    )
+
+
+def _axis(smallest: Decimal, largest: Decimal) -> tuple[Decimal, Decimal]:
+    """Where the axis begins and its step: round figures; from zero, unless all values lie in the upper half of that."""
+    floor = min(smallest, Decimal(0))
+    if largest > smallest > largest / 2:
+        floor = smallest - (largest - smallest) / 2
+    step = _round_step((largest - floor) / INTERVALS)
+    low = (floor / step).to_integral_value(ROUND_FLOOR) * step
+    while low + step * INTERVALS < largest:
+        step = _round_step(step * Decimal("1.01"))
+        low = (floor / step).to_integral_value(ROUND_FLOOR) * step
+    return low, step
+
+
+def _round_step(raw: Decimal) -> Decimal:
+    """The next of 1, 2, 2.5, 5, 10 × 10ⁿ at or above `raw`; 1 for nothing."""
+    if raw <= 0:
+        return Decimal(1)
+    power = Decimal(1).scaleb(raw.adjusted())
+    return next(step * power for step in STEPS if step * power >= raw)
+
+
+def _number(value: Decimal) -> str:
+    """A coordinate: at most one decimal, no exponent."""
+    return f"{value.quantize(Decimal('0.1')):f}".removesuffix(".0")
+
+
+def _change(first: Decimal, last: Decimal) -> str:
+    """`+12.4%`; empty where there was nothing before."""
+    if first <= 0:
+        return ""
+    ratio = (last - first) * 100 / first
+    text = figures.percent(abs(ratio))
+    return text if text == "0.0%" else f"{'+' if ratio > 0 else figures.MINUS}{text}"
+
+
+def _direction(first: Decimal, last: Decimal) -> str:
+    if first == last:
+        return "flat"
+    return "up" if last > first else "down"
+
+
+def _summary(first: Point, last: Point, span: int) -> str:
+    """One sentence that says what the chart shows."""
+    start, end = first.value.amount, last.value.amount
+    verb = {"flat": "is unchanged", "up": "rose", "down": "fell"}[_direction(start, end)]
+    change = _change(start, end).lstrip(f"+{figures.MINUS}")
+    by = f" by {change}" if change and start != end else ""
+    return (
+        f"MRR {verb}{by} in {span} day{'' if span == 1 else 's'}, from {figures.money(first.value)} on {date_format(first.day, 'j M Y')} "
+        f"to {figures.money(last.value)} on {date_format(last.day, 'j M Y')}."
+    )
