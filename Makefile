@@ -28,7 +28,7 @@ test: browser  ## the whole suite; ARGS="-k name" narrows it
 	@exec $(BIN)/python -m pytest $(ARGS)
 
 check: setup  ## lint, types, import rules, templates, migrations, deployment, known vulnerabilities
-	@exec $(BIN)/python -m pqintel.embedded.check
+	@exec .ci/check
 
 bench: setup  ## figures beside their floors
 	@exec $(BIN)/python -m tests.bench $(ARGS)

@@ -29,7 +29,7 @@ DEATHS = 5
 LOG_BYTES = 20_000_000
 
 
-class Stopping(Exception):
+class Stopping(Exception):  # noqa: N818 (a request, not an error)
     """The person (or a signal) asked for the end while something was still being prepared."""
 
 
