@@ -10,6 +10,7 @@ from .invoice_amounts import Charged, total
 from .ledger import Refused, verb
 from .payments import Payments
 from .state import (
+    BillingReason,
     CollectionMethod,
     Customer,
     Discount,
@@ -48,7 +49,7 @@ class Invoicing(Payments):
         charged: Sequence[Charged],
         *,
         currency: str,
-        reason: str,
+        reason: BillingReason,
         discounts: Sequence[Discount] = (),
         subscription: Subscription | None = None,
         period: tuple[int, int] | None = None,
@@ -77,7 +78,7 @@ class Invoicing(Payments):
             customer_email=customer.email,
             customer_address=customer.address,
             currency=currency,
-            billing_reason=reason,  # type: ignore[arg-type]  # the callers are in this package and pass literals
+            billing_reason=reason,
             collection_method=collection_method,
             auto_advance=auto_advance,
             description=description,

@@ -10,7 +10,7 @@ from .clock import DAY
 from .collection import Collection
 from .invoice_amounts import Charged
 from .pricing import cost, whole
-from .state import Discount, Invoice, InvoiceLine, Price, Subscription, SubscriptionItem
+from .state import BillingReason, Discount, Invoice, InvoiceLine, Price, Subscription, SubscriptionItem
 
 TRIAL_NOTICE = 3 * DAY
 
@@ -30,7 +30,7 @@ class Renewals(Collection):
         self,
         subscription: Subscription,
         items: Sequence[SubscriptionItem],
-        reason: str,
+        reason: BillingReason,
         *,
         before: Mapping[str, SubscriptionItem] | None = None,
         auto_advance: bool = True,
@@ -50,7 +50,7 @@ class Renewals(Collection):
         self,
         subscription: Subscription,
         charged: Sequence[Charged],
-        reason: str,
+        reason: BillingReason,
         *,
         period: tuple[int, int] | None = None,
         auto_advance: bool = True,

@@ -137,6 +137,8 @@ class Subscriptions(Renewals):
         self, subscription: Subscription, coupons: Sequence[Coupon], item: str | None = None
     ) -> Subscription:
         """Return the subscription with new discounts behind the ones it has, on itself or on one of its items."""
+        if any(coupon.currency not in (None, subscription.currency) for coupon in coupons):
+            raise Refused("the coupon takes off another currency")
         discounts = [self._new_discount(coupon, subscription.customer, subscription.id, item) for coupon in coupons]
         for discount in discounts:
             if discount.end is not None:
