@@ -333,7 +333,7 @@ def revive(cls: type[T], stored: Mapping[str, Any]) -> T:
     A field that is not stored gets its default (UNKNOWN, where the class has that); a stored name that the class no
     longer has is left out. Raises TypeError when a field without a default is missing.
     """
-    readers = _readers(cls)
+    readers = _readers(cls)  # type: ignore[arg-type]  # mypy does not see that every class is hashable
     return cls(
         **{
             name: read(value) if value is not None and (read := readers[name]) else value
@@ -370,6 +370,7 @@ def _reader(hint: Any) -> Callable[[Any], Any] | None:
     for part in (hint, *get_args(hint)):
         if part is Decimal:
             return Decimal
-        if get_origin(part) is tuple and is_dataclass(element := get_args(part)[0]):
+        if get_origin(part) is tuple and is_dataclass(get_args(part)[0]):
+            element: type[Any] = get_args(part)[0]
             return lambda values: tuple(revive(element, value) for value in values)
     return None
