@@ -11,6 +11,8 @@ from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
@@ -33,6 +35,7 @@ class Ring:
 
     def __init__(self, text: str) -> None:
         self._ciphers: dict[str, AESGCM] = {}
+        self._keys: dict[str, bytes] = {}
         for entry in filter(None, (part.strip() for part in text.split(","))):
             key_id, _, digits = entry.partition(":")
             if not key_id or len(key_id) > 100 or not key_id.isascii() or key_id in self._ciphers:
@@ -43,7 +46,7 @@ class Ring:
                 raise ImproperlyConfigured(f"PQ_KEYS: key {key_id!r} is not hexadecimal.") from None
             if len(digits) != KEY_HEX_DIGITS:
                 raise ImproperlyConfigured(f"PQ_KEYS: key {key_id!r} must be 32 bytes, written as 64 hex digits.")
-            self._ciphers[key_id] = AESGCM(key)
+            self._keys[key_id], self._ciphers[key_id] = key, AESGCM(key)
         if not self._ciphers:
             raise ImproperlyConfigured("PQ_KEYS is empty: set at least one key, id:64 hex digits.")
         self.active = next(iter(self._ciphers))
@@ -73,6 +76,11 @@ class Ring:
             return cipher.decrypt(nonce, body, _bind(sealed[:end], place))
         except (InvalidTag, ValueError):
             raise SealError("The sealed value was changed, or belongs to another place.") from None
+
+    def derive(self, *purpose: object) -> tuple[bytes, ...]:
+        """A 32-byte secret for a purpose from each key, the active key's first (HKDF-SHA256; nothing is stored)."""
+        info = _bind(b"derive", purpose)
+        return tuple(HKDF(SHA256(), length=32, salt=None, info=info).derive(key) for key in self._keys.values())
 
     @staticmethod
     def key_id(sealed: bytes) -> str:
