@@ -4,6 +4,7 @@
 status line and the length of what follows, nothing else.
 """
 
+import select
 import socket
 import ssl
 from urllib.parse import urlsplit
@@ -47,28 +48,20 @@ class Connection:
     def post(self, body: bytes, signature: str) -> int:
         """Send one event and return the status code of the answer.
 
-        A kept-alive connection that the peer closed meanwhile is reopened once, without counting as an attempt.
+        A kept-alive connection that the peer has closed meanwhile is reopened before anything is sent on it.
 
         Raises:
             NoAnswer: see there.
         """
         head = b"Content-Length: %d\r\nStripe-Signature: %s\r\n\r\n" % (len(body), signature.encode("ascii"))
-        request = self._head + head + body
-        reused = self._socket is not None
         try:
-            return self._exchange(request)
-        except (OSError, NoAnswer) as failure:
-            self.close()
-            if not reused or isinstance(failure, TimeoutError):
-                raise NoAnswer(str(failure) or type(failure).__name__) from failure
-        try:
-            return self._exchange(request)
-        except OSError as failure:
-            self.close()
-            raise NoAnswer(str(failure) or type(failure).__name__) from failure
+            return self._exchange(self._head + head + body)
         except NoAnswer:
             self.close()
             raise
+        except (OSError, ValueError) as failure:
+            self.close()
+            raise NoAnswer(str(failure) or type(failure).__name__) from failure
 
     def close(self) -> None:
         """Close the socket; the next `post` opens a new one."""
@@ -77,6 +70,8 @@ class Connection:
         self._socket, self._buffer = None, b""
 
     def _exchange(self, request: bytes) -> int:
+        if self._socket is not None and self._stale():
+            self.close()
         if self._socket is None:
             self._socket = self._connect()
         self._socket.sendall(request)
@@ -95,6 +90,13 @@ class Connection:
         if self._tls:
             return self._tls.wrap_socket(opened, server_hostname=self._host)
         return opened
+
+    def _stale(self) -> bool:
+        """An idle connection has nothing to read, unless the peer hung up or talks out of turn."""
+        assert self._socket is not None
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(0))
 
     def _receive(self) -> bool:
         assert self._socket is not None

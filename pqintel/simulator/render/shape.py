@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 from pqintel.simulator.state import Address, Card, Record, TaxRate
 
-Json = dict[str, object]
+Json = dict[str, Any]
 
 EMBEDDED = 10
 """How many entries of a list Stripe embeds in an object; the rest has to be fetched."""
