@@ -106,6 +106,7 @@ class InboxEvent(TenantModel):
     tries = models.SmallIntegerField(default=0)
     solo_tries = models.SmallIntegerField(default=0)
     received_at = models.DateTimeField()
+    proves = models.BooleanField(default=False, help_text="Signed with the current signing secret.")
     processed_at = models.DateTimeField(null=True)
     event_type = models.TextField(null=True)
     api_version = models.TextField(null=True)

@@ -42,6 +42,7 @@ class HistoryEntry(BillingModel):
         )
         indexes = (
             models.Index(fields=("workspace", "mode", "-happened_at", "-id"), name="history_newest"),
+            models.Index(fields=("workspace", "mode", "object_kind", "object_id", "happened_at"), name="history_object"),
             models.Index(fields=("workspace", "mode", "customer", "-happened_at"), name="history_customer"),
         )
 

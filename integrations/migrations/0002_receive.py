@@ -30,19 +30,19 @@ DROP POLICY route ON integrations_connection;
 # One round trip from verified bytes to a durable row. A redelivery of a known event changes nothing, except that it
 # re-arms a quarantined one; the plain UPDATE looks before it locks, so it never waits for a worker's batch.
 RECEIVE = """
-CREATE FUNCTION inbox_receive(ws bigint, conn uuid, event_mode text, event text, sealed bytea)
+CREATE FUNCTION inbox_receive(ws bigint, conn uuid, event_mode text, event text, sealed bytea, proof boolean)
 RETURNS boolean LANGUAGE plpgsql SET search_path = public AS $$
 BEGIN
     PERFORM set_config('app.ws', ws::text, true);
     INSERT INTO integrations_inboxevent
-        (workspace_id, connection_id, mode, event_id, body, state, tries, solo_tries, received_at)
-    VALUES (ws, conn, event_mode, event, sealed, 'pending', 0, 0, now())
+        (workspace_id, connection_id, mode, event_id, body, state, tries, solo_tries, received_at, proves)
+    VALUES (ws, conn, event_mode, event, sealed, 'pending', 0, 0, now(), proof)
     ON CONFLICT (workspace_id, mode, event_id) DO NOTHING;
     IF FOUND THEN
         RETURN true;
     END IF;
     UPDATE integrations_inboxevent
-    SET state = 'pending', body = sealed, tries = 0, solo_tries = 0, reason = NULL, received_at = now()
+    SET state = 'pending', body = sealed, tries = 0, solo_tries = 0, reason = NULL, received_at = now(), proves = proof
     WHERE workspace_id = ws AND mode = event_mode AND event_id = event AND state = 'quarantined';
     RETURN FOUND;
 END
@@ -69,6 +69,6 @@ class Migration(migrations.Migration):
         EnableRowSecurity("RefusedDelivery"),
         EnableRowSecurity("Read"),
         migrations.RunSQL(ROUTE, NO_ROUTE),
-        migrations.RunSQL(RECEIVE, "DROP FUNCTION inbox_receive(bigint, uuid, text, text, bytea);"),
+        migrations.RunSQL(RECEIVE, "DROP FUNCTION inbox_receive(bigint, uuid, text, text, bytea, boolean);"),
         migrations.RunSQL(STORAGE, NO_STORAGE),
     ]

@@ -1,0 +1,13 @@
+"""The one queue pattern: rows in PostgreSQL are the work, a doorbell says that there is some, a sweep finds the rest.
+
+* the work is a table with a state column and a partial index on what waits;
+* a **doorbell** carries one integer through Redis and may be lost at any time;
+* a **lane** is what one worker at a time may work on, under an advisory lock that dies with its connection;
+* a worker takes bounded batches, rings again if more waits, and looks once more after it let the lane go;
+* beat sweeps the partial index and rings for whatever waits too long.
+"""
+
+from .doorbell import Doorbell
+from .lane import hold_lane
+
+__all__ = ["Doorbell", "hold_lane"]

@@ -1,0 +1,120 @@
+"""The one way in: what events teach becomes versions, states, MRR and history, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from billing.modes import Mode
+from billing.order import Seen
+from billing.snapshots import Kind, Learned, Price, SubscriptionState
+
+from . import history, states, timeline
+from .bulk import Table, fetch, run, text
+from .catalogue import Catalogue
+from .spans import label, respan, wish
+
+LINKS = Table("billing_paymentlink", text("invoice", "payment"), keep=True)
+
+_AWAITING = "SELECT stripe_id, awaiting FROM billing_subscription WHERE workspace_id = %s AND mode = %s AND NOT awaiting = '{}'"
+_SYNC = """
+INSERT INTO billing_syncstate AS s (workspace_id, mode, version, last_event_at, last_applied_at)
+VALUES (%s, %s, 1, to_timestamp(%s), %s)
+ON CONFLICT (workspace_id, mode) DO UPDATE SET
+    version = s.version + 1, last_event_at = greatest(s.last_event_at, excluded.last_event_at),
+    last_applied_at = excluded.last_applied_at
+"""
+# Events that show a catalogue entry itself; elsewhere it merely stands inside another object.
+_OWN_EVENTS = ("product.", "price.", "plan.", "coupon.", "customer.discount.", "pqintel.read")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a batch leaves open: (what, id) pairs that only a read of the API can answer."""
+
+    wanted: frozenset[tuple[str, str]]
+    unsure: frozenset[tuple[str, str]]
+
+
+def learn(workspace_id: int, mode: Mode, batch: Sequence[Learned], now: datetime) -> Outcome:
+    """Apply what events teach, whatever their order and however often.
+
+    State is a function of the set of versions known, so any permutation of batches gives the same rows. Must run in a
+    transaction inside `scope(workspace_id)`, by the one holder of the lane. About 20 statements, however many events.
+
+    Args:
+        batch: what each event teaches; at least one.
+        now: aware; when it is learnt.
+
+    Raises:
+        django.db.Error: something in the batch is impossible to store; nothing is.
+    """
+    if not batch:
+        return Outcome(frozenset(), frozenset())
+    learnt_at = now.isoformat()
+    catalogue = Catalogue(workspace_id, str(mode))
+    waiting: dict[str, list[str]] = dict(fetch(_AWAITING, (workspace_id, str(mode))))
+    again = _take_terms(catalogue, batch, waiting)
+    chains = timeline.extend(workspace_id, str(mode), _by_object(batch), again, learnt_at)
+    subscriptions = [chain for chain in chains if chain.kind is Kind.SUBSCRIPTION]
+    awaiting = respan(catalogue, subscriptions)
+    for chain in subscriptions:
+        if chain.floor:  # states before the floor may still wait for terms of their own
+            awaiting[chain.object_id] = sorted({*awaiting[chain.object_id], *waiting.get(chain.object_id, ())})
+    _write_states(workspace_id, str(mode), chains, awaiting)
+    links = sorted({link for learned in batch for link in learned.links})
+    LINKS.write(workspace_id, str(mode), [{"invoice": invoice, "payment": payment} for invoice, payment in links])
+    facts = [(one.event_id, one.happened_at, fact) for one in batch for fact in one.facts]
+    history.record(workspace_id, str(mode), facts, chains, learnt_at)
+    run(_SYNC, (workspace_id, str(mode), max(one.happened_at for one in batch), now))
+    wanted = {want for one in batch for want in one.wanted}
+    wanted |= {wish(term, subscription) for subscription, terms in awaiting.items() for term in terms}
+    unsure = {(str(chain.kind), chain.object_id) for chain in chains if not chain.last.sure}
+    return Outcome(frozenset(_unanswered(catalogue, wanted)), frozenset(unsure))
+
+
+def _take_terms(catalogue: Catalogue, batch: Iterable[Learned], waiting: dict[str, list[str]]) -> list[str]:
+    """Merge catalogue entries; the subscriptions that had waited for terms which became known."""
+    entries = []
+    prices: set[str] = set()
+    for one in batch:
+        own = one.event_type.startswith(_OWN_EVENTS)
+        entries += [(2 * one.happened_at + 1 if own else 0, entry) for entry in one.catalogue]
+        prices.update(
+            item.price for snapshot in one.snapshots if isinstance(snapshot.state, SubscriptionState) for item in snapshot.state.items
+        )
+    catalogue.load(Price, prices | {entry.id for _, entry in entries if isinstance(entry, Price)})
+    known_terms = catalogue.merge(entries)
+    return [stripe_id for stripe_id, awaited in waiting.items() if known_terms & set(awaited)]
+
+
+def _by_object(batch: Iterable[Learned]) -> dict[timeline.ObjectKey, list[Seen]]:
+    objects: dict[timeline.ObjectKey, list[Seen]] = {}
+    for one in batch:
+        for snapshot in one.snapshots:
+            version = timeline.seen(one.event_id, one.happened_at, snapshot)
+            objects.setdefault((snapshot.kind, snapshot.state.id), []).append(version)
+    return objects
+
+
+def _write_states(workspace_id: int, mode: str, chains: list[timeline.Chain], awaiting: dict[str, list[str]]) -> None:
+    rows: dict[Kind, list[dict[str, Any]]] = {kind: [] for kind in Kind}
+    for chain in chains:
+        extra = {"awaiting": awaiting[chain.object_id]} if chain.kind is Kind.SUBSCRIPTION else {}
+        rows[chain.kind].append(states.row(chain.last, extra))
+    whole = {row["stripe_id"] for row in rows[Kind.CUSTOMER]}
+    everyone = states.mentioned([v.whole for chain in chains for v in chain.steps])
+    rows[Kind.CUSTOMER] += [
+        {"stripe_id": customer, "position": -1, "sure": True, "deleted": False} for customer in everyone if customer not in whole
+    ]
+    for kind, table in states.TABLES.items():
+        table.write(workspace_id, mode, sorted(rows[kind], key=lambda r: r["stripe_id"]))
+
+
+def _unanswered(catalogue: Catalogue, wanted: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
+    """Those of the wishes that what is known by now does not answer."""
+    for what, stripe_id in wanted:
+        if not catalogue.answers(label(what, stripe_id)):
+            yield what, stripe_id

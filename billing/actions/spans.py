@@ -1,0 +1,166 @@
+"""MRR spans from chains of subscription states: the step function that every MRR number is a sum over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from billing.metrics.recurring import recurring
+from billing.models import OPEN_END
+from billing.snapshots import Coupon, Discount, Price, SubscriptionState, revive
+
+from .bulk import Table, fetch, run, text, typed
+from .catalogue import Catalogue
+from .timeline import Chain
+
+SPANS = Table(
+    "billing_mrrspan",
+    (
+        *text("subscription", "customer", "item", "price", "currency"),
+        *typed("numeric", "monthly"),
+        *typed("boolean", "trial"),
+        *typed("bigint", "starts", "ends"),
+    ),
+    key=("subscription", "item", "trial", "starts"),
+)
+_LOAD = """
+SELECT s.id, s.subscription, s.customer, s.item, s.price, s.currency, s.monthly, s.trial, s.starts, s.ends
+FROM unnest(%s::text[], %s::bigint[]) AS t(subscription, since)
+JOIN billing_mrrspan s ON s.workspace_id = %s AND s.mode = %s AND s.subscription = t.subscription AND s.ends >= t.since
+"""
+
+
+class Span(NamedTuple):
+    """One step of one item; see models.MrrSpan."""
+
+    subscription: str
+    customer: str
+    item: str
+    price: str
+    currency: str
+    monthly: Decimal
+    trial: bool
+    starts: int
+    ends: int
+
+    @property
+    def key(self) -> tuple[str, str, bool, int]:
+        return self.subscription, self.item, self.trial, self.starts
+
+    def joins(self, later: Span) -> bool:
+        """Whether the later span only goes on with this one."""
+        return self.ends == later.starts and self[:7] == later[:7]
+
+
+def label(what: str, stripe_id: str) -> str:
+    """A wish of `Learned.wanted` by the catalogue entry it is about: "price:price_1", "discount:di_1"."""
+    return what if what.startswith("discount:") else f"{what}:{stripe_id}"
+
+
+def wish(label: str, subscription: str) -> tuple[str, str]:
+    """The inverse: a discount can only be read through the subscription that has it."""
+    what, _, stripe_id = label.partition(":")
+    return (label, subscription) if what == "discount" else (what, stripe_id)
+
+
+def references(chains: Iterable[Chain]) -> dict[type, set[str]]:
+    """The prices, discounts and coupons that the chains' states name."""
+    found: dict[type, set[str]] = {Price: set(), Discount: set(), Coupon: set()}
+    for chain in chains:
+        for version in chain.steps:
+            items = version.whole["items"]
+            found[Price].update(item["price"] for item in items)
+            for discount in (*version.whole["discounts"], *(d for item in items for d in item["discounts"])):
+                if discount["id"]:
+                    found[Discount].add(discount["id"])
+                if discount["coupon"]:
+                    found[Coupon].add(discount["coupon"])
+    return found
+
+
+def respan(catalogue: Catalogue, chains: list[Chain]) -> dict[str, list[str]]:
+    """Bring the spans of these subscriptions in line with their chains: one read, at most one delete and one insert.
+
+    Returns:
+        The terms that each subscription waits for, as labels like "price:price_1".
+    """
+    if not chains:
+        return {}
+    for kind, ids in references(chains).items():
+        catalogue.load(kind, ids)
+    catalogue.load(Coupon, [d.coupon for d in catalogue.discounts.values() if isinstance(d.coupon, str)])
+    stored = _load(catalogue, chains)
+    awaiting: dict[str, list[str]] = {}
+    outdated: list[int] = []
+    rows: list[dict[str, Any]] = []
+    for chain in chains:
+        since = chain.steps[0].second if chain.floor else 0
+        spans, missing = _spans(catalogue, chain)
+        awaiting[chain.object_id] = sorted({label(what, stripe_id) for what, stripe_id in missing})
+        old = stored.get(chain.object_id, {})
+        kept = [s._replace(ends=min(s.ends, since)) for s in old.values() if s.starts < since]
+        wanted = set(_merged([*kept, *spans]))
+        there = set(old.values())
+        new = sorted(wanted - there)
+        written = {span.key for span in new}  # the upsert replaces these
+        outdated += [row_id for row_id, span in old.items() if span not in wanted and span.key not in written]
+        rows += [_row(span) for span in new]
+    if outdated:
+        run("DELETE FROM billing_mrrspan WHERE workspace_id = %s AND id = ANY(%s)", (catalogue.workspace_id, outdated))
+    SPANS.write(catalogue.workspace_id, catalogue.mode, rows)
+    return awaiting
+
+
+def _spans(catalogue: Catalogue, chain: Chain) -> tuple[list[Span], frozenset[tuple[str, str]]]:
+    spans: list[Span] = []
+    missing: frozenset[tuple[str, str]] = frozenset()
+    for version, following in zip(chain.steps, [*chain.steps[1:], None], strict=True):
+        state = revive(SubscriptionState, version.whole)
+        until = following.second if following is not None else None
+        if until == version.second:
+            continue  # a read and events of the same second: the later one is the state
+        worth = recurring(state, catalogue.prices, catalogue.discounts, catalogue.coupons, version.second, until)
+        missing |= worth.missing
+        spans += [
+            Span(
+                state.id,
+                state.customer,
+                segment.item_id,
+                segment.price_id,
+                segment.currency,
+                segment.monthly,
+                segment.trial,
+                segment.starts,
+                OPEN_END if segment.ends is None else segment.ends,
+            )
+            for segment in worth.segments
+        ]
+    return spans, missing
+
+
+def _merged(spans: Iterable[Span]) -> list[Span]:
+    """The same step function with as few spans as possible: one canonical form, whatever way it was reached."""
+    merged: list[Span] = []
+    for span in sorted(spans, key=lambda s: (s.item, s.trial, s.starts)):
+        if merged and merged[-1].joins(span):
+            merged[-1] = merged[-1]._replace(ends=span.ends)
+        else:
+            merged.append(span)
+    return merged
+
+
+def _load(catalogue: Catalogue, chains: list[Chain]) -> dict[str, dict[int, Span]]:
+    ids = [chain.object_id for chain in chains]
+    since = [chain.steps[0].second if chain.floor else 0 for chain in chains]
+    found: dict[str, dict[int, Span]] = {}
+    for row_id, *cells in fetch(_LOAD, (ids, since, catalogue.workspace_id, catalogue.mode)):
+        span = Span(*cells)
+        found.setdefault(span.subscription, {})[row_id] = span
+    return found
+
+
+def _row(span: Span) -> dict[str, Any]:
+    return {**span._asdict(), "monthly": str(span.monthly)}
+
+

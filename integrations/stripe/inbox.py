@@ -1,0 +1,136 @@
+"""The durable store of verified events: claiming batches of them, and saying what became of each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection
+
+from integrations.models import InboxState
+from pqintel.vault import unseal
+
+BATCH: Final = 500
+SMALL_BATCH: Final = 50
+SOLO_TRIES: Final = 3
+"""How often a worker may die on an event alone before it is quarantined unseen."""
+
+# The oldest events that wait. What a worker died on before (tries > 0) comes in smaller batches, 500 -> 50 -> 1, and the
+# rest never waits behind it longer than its own turn. `tries` is committed before anything is tried.
+_CLAIM: Final = f"""
+WITH head AS (
+    SELECT id, tries, row_number() OVER (ORDER BY id) AS n FROM integrations_inboxevent
+    WHERE workspace_id = %(ws)s AND connection_id = %(conn)s AND state = 'pending' ORDER BY id LIMIT {BATCH}
+),
+first AS (SELECT least(tries, 2) AS tries FROM head WHERE n = 1),
+size AS (
+    SELECT coalesce(min(head.n) - 1, {BATCH}) AS n FROM head, first
+    WHERE (head.tries > 0) <> (first.tries > 0)
+       OR (first.tries = 1 AND head.n > {SMALL_BATCH})
+       OR (first.tries = 2 AND head.n > 1)
+)
+UPDATE integrations_inboxevent e
+SET tries = e.tries + 1, solo_tries = e.solo_tries + (NOT EXISTS (SELECT FROM head WHERE n = 2) OR size.n = 1)::int
+FROM head, size
+WHERE e.workspace_id = %(ws)s AND e.id = head.id AND head.n <= size.n
+RETURNING e.id, e.event_id, e.body, e.solo_tries, e.proves, e.received_at
+"""
+_SETTLE: Final = """
+UPDATE integrations_inboxevent e
+SET state = r.state, reason = r.reason, event_type = r.type, api_version = r.version,
+    happened_at = to_timestamp(r.happened_at), processed_at = %s,
+    body = CASE WHEN r.state = 'quarantined' THEN e.body END
+FROM jsonb_to_recordset(%s::jsonb)
+    AS r(id bigint, state text, reason text, type text, version text, happened_at double precision)
+WHERE e.workspace_id = %s AND e.id = r.id
+"""
+_WAITS: Final = """
+SELECT EXISTS (SELECT FROM integrations_inboxevent WHERE workspace_id = %s AND connection_id = %s AND state = 'pending')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An event a worker is about to process."""
+
+    id: int
+    event_id: str
+    sealed: bytes
+    solo_tries: int
+    proves: bool
+    received_at: datetime
+
+    def open(self, workspace_id: int) -> bytes:
+        """The body as it was signed. Raises SealError."""
+        return unseal(self.sealed, "integrations_inboxevent", "body", workspace_id, self.event_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of an event. `reason` is shown to people; it never quotes the payload."""
+
+    id: int
+    state: InboxState
+    reason: str | None = None
+    type: str | None = None
+    version: str | None = None
+    happened_at: int | None = None
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "state": str(self.state),
+            "reason": self.reason,
+            "type": self.type,
+            "version": self.version,
+            "happened_at": self.happened_at,
+        }
+
+
+def claim(workspace_id: int, connection_id: UUID) -> list[Claimed]:
+    """The next batch of a lane, oldest first, its tries counted; commit before working on it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, {"ws": workspace_id, "conn": connection_id})
+        rows = cursor.fetchall()
+    return sorted(
+        (Claimed(i, event, bytes(body or b""), solo, proves, at) for i, event, body, solo, proves, at in rows),
+        key=lambda claimed: claimed.id,
+    )
+
+
+def settle(workspace_id: int, verdicts: Iterable[Verdict], now: datetime) -> None:
+    """Write verdicts; payloads are wiped here, except those of quarantined events. One statement."""
+    rows = [verdict.row() for verdict in verdicts]
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(_SETTLE, (now, json.dumps(rows), workspace_id))
+
+
+def waits(workspace_id: int, connection_id: UUID) -> bool:
+    """Whether any event of the lane waits."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITS, (workspace_id, connection_id))
+        row = cursor.fetchone()
+    return bool(row and row[0])
+
+
+def hold(workspace_id: int, connection_id: UUID) -> None:
+    """Set the waiting events aside, sealed, until the workspace's plan includes the integration again."""
+    _move(workspace_id, connection_id, InboxState.PENDING, InboxState.HELD)
+
+
+def release(workspace_id: int, connection_id: UUID) -> None:
+    """Let held events wait for a worker again."""
+    _move(workspace_id, connection_id, InboxState.HELD, InboxState.PENDING)
+
+
+def _move(workspace_id: int, connection_id: UUID, before: InboxState, after: InboxState) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE integrations_inboxevent SET state = %s WHERE workspace_id = %s AND connection_id = %s AND state = %s",
+            (after, workspace_id, connection_id, before),
+        )

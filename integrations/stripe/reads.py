@@ -1,0 +1,134 @@
+"""Questions that only Stripe's API answers, asked outside any lane; each answer comes back through the inbox."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from django.db import connection, transaction
+from django.db.models import F
+
+from billing.actions import Outcome
+from integrations.models import Connection, Read
+from pqintel.vault import seal
+
+from .client import NotFound, PermissionMissing, StripeError, StripeReader
+from .translate import READ
+
+EVENT_PREFIX: Final = "pqread_"
+SETTLE_SECONDS: Final = 60
+"""How long an object that could not be ordered is left alone: Stripe's own reads lag behind its events."""
+BATCH: Final = 50
+MOST_TRIES: Final = 8
+
+_ASK = """
+INSERT INTO integrations_read (workspace_id, connection_id, what, object_id, due_at, tries)
+SELECT %s, %s, r.what, r.object_id, r.due_at, 0 FROM jsonb_to_recordset(%s::jsonb) AS r(what text, object_id text, due_at timestamptz)
+ON CONFLICT DO NOTHING
+"""
+# What to read for a wish of `Outcome`, and with which parts expanded.
+_EXPAND: Final[dict[str, tuple[str, ...]]] = {
+    "price": ("tiers", "currency_options.tiers"),
+    "subscription": ("discounts.source.coupon", "items.data.price.tiers"),
+    "customer": ("discount.source.coupon",),
+    "coupon": (),
+    "invoice": (),
+    "payment": (),
+    "checkout": (),
+}
+
+
+def ask(workspace_id: int, connection_id: UUID, outcome: Outcome, now: datetime) -> None:
+    """Queue a batch's open questions, inside its transaction. A question that is open already stays one."""
+    rows = [{"what": what, "object_id": i, "due_at": now.isoformat()} for what, i in sorted(outcome.wanted)]
+    later = (now + timedelta(seconds=SETTLE_SECONDS)).isoformat()
+    rows += [{"what": what, "object_id": i, "due_at": later} for what, i in sorted(outcome.unsure)]
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(_ASK, (workspace_id, connection_id, json.dumps(rows)))
+
+
+def answer_due(stripe: Connection) -> int:
+    """Read what is due for one connection and put the answers into its inbox. Runs in its scope, without a transaction.
+
+    Returns:
+        How many answers were stored; ring the lane if any.
+
+    A connection without a usable key keeps its questions: they are asked again, ever more slowly, up to 8 times.
+    """
+    with transaction.atomic():
+        due = list(
+            Read.objects.filter(workspace_id=stripe.workspace_id, connection=stripe, done_at=None, due_at__lte=_now())
+            .order_by("due_at", "pk")[:BATCH]
+        )
+        key = stripe.secret_key
+    if not due:
+        return 0
+    if not key:
+        _put_off(due, "No secret key is connected.")
+        return 0
+    reader = StripeReader(key)
+    return sum(_answer(stripe, reader, question) for question in due)
+
+
+def _answer(stripe: Connection, reader: StripeReader, question: Read) -> bool:
+    asked_at = _now()
+    try:
+        found = _look(reader, question)
+    except NotFound:
+        _close(question, "Stripe does not know it (any more).")
+        return False
+    except PermissionMissing as error:
+        _put_off([question], str(error))
+        return False
+    except StripeError as error:
+        _put_off([question], str(error))
+        return False
+    event_id = f"{EVENT_PREFIX}{uuid4().hex}"
+    body = json.dumps(
+        {
+            "id": event_id,
+            "object": "event",
+            "type": READ,
+            "created": int(asked_at.timestamp()),
+            "livemode": stripe.mode == "live",
+            "data": {"object": found},
+        }
+    ).encode()
+    sealed = seal(body, "integrations_inboxevent", "body", stripe.workspace_id, event_id)
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            row = (stripe.workspace_id, stripe.pk, stripe.mode, event_id, sealed, False)
+            cursor.execute("SELECT inbox_receive(%s, %s, %s, %s, %s, %s)", row)
+        Read.objects.filter(workspace_id=stripe.workspace_id, pk=question.pk).update(done_at=_now(), failure=None)
+    return True
+
+
+def _look(reader: StripeReader, question: Read) -> dict[str, Any]:
+    what, object_id = question.what, question.object_id
+    if what == "invoice_payments":
+        return reader.invoice_payments(invoice=object_id)
+    if what.startswith("discount:"):
+        what = "customer" if object_id.startswith("cus_") else "subscription"
+    return reader.retrieve(what, object_id, expand=_EXPAND[what])
+
+
+def _put_off(questions: list[Read], failure: str) -> None:
+    with transaction.atomic():
+        for question in questions:
+            wait = timedelta(seconds=min(30 * 2**question.tries, 3600))
+            given_up = _now() if question.tries + 1 >= MOST_TRIES else None
+            Read.objects.filter(workspace_id=question.workspace_id, pk=question.pk).update(
+                tries=F("tries") + 1, due_at=_now() + wait, failure=failure, done_at=given_up
+            )
+
+
+def _close(question: Read, failure: str) -> None:
+    with transaction.atomic():
+        Read.objects.filter(workspace_id=question.workspace_id, pk=question.pk).update(done_at=_now(), failure=failure)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

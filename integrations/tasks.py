@@ -1,0 +1,92 @@
+"""Celery tasks: integers in, scope entered, one call. Losing one costs a sweep's interval, never an event."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.db import connection, transaction
+
+from billing.modes import Mode
+from pqintel.queue import Doorbell
+from pqintel.workspaces.tenancy import everywhere, scope
+
+from .models import Connection, lane_of, lane_parts
+from .stripe import drain as draining
+from .stripe import reads
+from .stripe.webhook import doorbell
+
+read_bell = Doorbell("integrations.tasks.read", queue="bulk")
+
+_LANES_THAT_WAIT = """
+SELECT c.workspace_id, c.mode FROM integrations_connection c
+WHERE EXISTS (
+    SELECT FROM integrations_inboxevent e
+    WHERE e.workspace_id = c.workspace_id AND e.connection_id = c.id AND e.state = 'pending'
+      AND e.received_at < now() - interval '2 seconds'
+)
+"""
+_LANES_TO_READ = """
+SELECT DISTINCT c.workspace_id, c.mode FROM integrations_read r JOIN integrations_connection c ON c.id = r.connection_id
+WHERE r.done_at IS NULL AND r.due_at <= now()
+"""
+_WIPE = """
+UPDATE integrations_inboxevent SET body = NULL, state = 'dismissed', reason = left('Dismissed after 30 days: ' || reason, 1000)
+WHERE workspace_id = %s AND state = 'quarantined' AND received_at < now() - interval '30 days'
+"""
+
+
+@shared_task(name="integrations.tasks.drain")
+def drain(lane: int) -> int:
+    """Process a lane for about a second and ring again if more waits. Returns the number of events."""
+    drained = draining.drain(lane)
+    if drained.more:
+        doorbell.ring(lane)
+    return drained.events
+
+
+@shared_task(name="integrations.tasks.sweep_inbox")
+def sweep_inbox() -> int:
+    """Ring for lanes whose events have waited for 2 s: their ring was lost. Returns how many."""
+    lanes = _lanes("events that wait for a worker", _LANES_THAT_WAIT)
+    doorbell.ring(*lanes)
+    return len(lanes)
+
+
+@shared_task(name="integrations.tasks.read")
+def read(lane: int) -> int:
+    """Ask Stripe what a lane's batches left open. Returns how many answers came."""
+    workspace_id, mode = lane_parts(lane)
+    with scope(workspace_id):
+        with transaction.atomic():
+            stripe = Connection.objects.get(workspace_id=workspace_id, mode=mode)
+        answers = reads.answer_due(stripe)
+    if answers:
+        doorbell.ring(lane)
+    return answers
+
+
+@shared_task(name="integrations.tasks.sweep_reads")
+def sweep_reads() -> int:
+    """Ring for lanes with reads that are due. Returns how many."""
+    lanes = _lanes("reads that are due", _LANES_TO_READ)
+    read_bell.ring(*lanes)
+    return len(lanes)
+
+
+@shared_task(name="integrations.tasks.wipe_expired")
+def wipe_expired() -> int:
+    """Dismiss quarantined events after 30 days and wipe their payloads (P12). Returns how many."""
+    wiped = 0
+    with everywhere("workspaces with quarantined events"), connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT workspace_id FROM integrations_inboxevent WHERE state = 'quarantined'")
+        workspaces = [row[0] for row in cursor.fetchall()]
+    for workspace_id in workspaces:
+        with scope(workspace_id), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(_WIPE, (workspace_id,))
+            wiped += cursor.rowcount
+    return wiped
+
+
+def _lanes(reason: str, sql: str) -> list[int]:
+    with everywhere(reason), connection.cursor() as cursor:
+        cursor.execute(sql)
+        return [lane_of(workspace_id, Mode(mode)) for workspace_id, mode in cursor.fetchall()]
