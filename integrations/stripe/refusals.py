@@ -77,7 +77,7 @@ class Refusals:
             try:
                 self.flush()
             except Exception as error:  # the database may be away; the counts wait
-                log.warning("RefusedError deliveries could not be counted yet (%s).", type(error).__name__)
+                log.warning("Refused deliveries could not be counted yet (%s).", type(error).__name__)
                 connection.close()
 
 

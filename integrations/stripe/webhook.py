@@ -27,7 +27,7 @@ from pqintel.vault import SealError, seal
 from .refusals import refusals
 from .routes import REREAD_SECONDS, Route, routes
 from .selftest import SELFTEST_PREFIX, selftest_secrets
-from .signature import Reason, RefusedError, verify
+from .signature import Reason, Refused, verify
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -62,7 +62,7 @@ def receive(request: HttpRequest) -> HttpResponse:
     header = request.META.get("HTTP_STRIPE_SIGNATURE")
     try:
         return _accept(token, header, body)
-    except RefusedError:
+    except Refused:
         return _answer(400, "Not a valid delivery for this URL.")
     except SealError:
         log.error("Credentials cannot be opened: a key is missing from PQ_KEYS. Deliveries are put off.")
@@ -83,11 +83,11 @@ def _accept(token: str, header: str | None, body: bytes) -> HttpResponse:
 
 
 def _verify(token: str, header: str | None, body: bytes, event_id: str) -> tuple[Route, bool]:
-    """The route of a genuine delivery, and whether it proves the current signing secret. Raises RefusedError."""
+    """The route of a genuine delivery, and whether it proves the current signing secret. Raises Refused."""
     route = _twice(lambda: routes.find(token))
     try:
         return _check(route, header, body, event_id)
-    except RefusedError as refused:
+    except Refused as refused:
         if route is None:
             refusals.count_unknown()
             raise
@@ -107,7 +107,7 @@ def _check(route: Route | None, header: str | None, body: bytes, event_id: str) 
         return route, False
     index = verify(header, body, secrets, time.time())
     if route is None:  # nobody can sign for nobody: verify has compared against a secret that no one knows
-        raise RefusedError(Reason.MISMATCH)
+        raise Refused(Reason.MISMATCH)
     return route, route.proves(index)
 
 
