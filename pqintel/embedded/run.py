@@ -18,6 +18,8 @@ from types import FrameType
 
 import psycopg
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from pqintel.embedded import EmbeddedError
 from pqintel.embedded.demo import Demo, database_identity, psycopg_url
@@ -147,7 +149,9 @@ def check_servers() -> None:
             raise EmbeddedError(f"Cannot reach the database of DATABASE_URL: {_first_line(error)}") from error
     if url := os.environ.get("REDIS_URL"):
         try:
-            with redis.Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5) as client:
+            with redis.Redis.from_url(
+                url, socket_connect_timeout=5, socket_timeout=5, retry=Retry(NoBackoff(), 0)
+            ) as client:
                 client.ping()
         except (redis.RedisError, ValueError) as error:
             raise EmbeddedError(f"Cannot reach the server of REDIS_URL: {_first_line(error)}") from error

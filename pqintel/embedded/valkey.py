@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Self
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from pqintel.embedded import EmbeddedError
 from pqintel.embedded.files import private_directory, remembered, write_private
@@ -88,7 +90,8 @@ class EmbeddedValkey:
             return None
 
     def _ask_pid(self) -> int:
-        with redis.Redis.from_url(self.url(), socket_connect_timeout=1, socket_timeout=3) as client:
+        once = Retry(NoBackoff(), 0)
+        with redis.Redis.from_url(self.url(), socket_connect_timeout=1, socket_timeout=1, retry=once) as client:
             return int(client.info("server")["process_id"])
 
     def _password(self) -> str:
