@@ -8,3 +8,15 @@ class Mode(StrEnum):
 
     LIVE = "live"
     TEST = "test"
+
+
+class ModeConverter:
+    """A mode in a URL; anything else is not found."""
+
+    regex = "live|test"
+
+    def to_python(self, value: str) -> Mode:
+        return Mode(value)
+
+    def to_url(self, value: str) -> str:
+        return str(value)

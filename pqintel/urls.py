@@ -1,9 +1,17 @@
-"""Every URL of the product, on one page."""
+"""Every URL of the product, on one page. The webhook URL is answered before routing (integrations.stripe.webhook)."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, register_converter
+
+from billing.modes import ModeConverter
+from pqintel.health import healthz, readyz
+
+register_converter(ModeConverter, "mode")
 
 urlpatterns = [
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
+    path("w/<slug:slug>/<mode:mode>/", include("billing.urls")),
 ]

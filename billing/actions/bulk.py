@@ -79,7 +79,7 @@ class Table:
                 cursor.execute(self.statement, (workspace_id, str(mode), json.dumps(rows)))
 
 
-def fetch(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+def fetch(sql: str, params: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """All rows of a query."""
     with connection.cursor() as cursor:
         cursor.execute(sql, params)

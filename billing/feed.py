@@ -1,0 +1,31 @@
+"""What billing must know of the feed that fills it, without knowing the feed: told by whoever brings the events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .modes import Mode
+
+
+@dataclass(frozen=True)
+class FeedStatus:
+    """Whether events can come, and how many wait or are set aside."""
+
+    connected: bool = False
+    pending: int = 0
+    quarantined: int = 0
+
+
+_ask: Callable[[int, Mode], FeedStatus] = lambda workspace_id, mode: FeedStatus()  # noqa: E731 - replaced at start
+
+
+def told_by(source: Callable[[int, Mode], FeedStatus]) -> None:
+    """Name the one who knows (at start, by `integrations`)."""
+    global _ask
+    _ask = source
+
+
+def feed_status(workspace_id: int, mode: Mode) -> FeedStatus:
+    """The feed of a workspace and mode. Must run in scope."""
+    return _ask(workspace_id, mode)

@@ -1,0 +1,87 @@
+"""`manage.py billing_metrics SLUG --mode test|live [--at YYYY-MM-DD] [--json]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.management.base import BaseCommand, CommandError
+
+from billing.metrics.mrr import Recurring, day_end, mrr_at
+from billing.modes import Mode
+from pqintel.workspaces.models import Workspace
+from pqintel.workspaces.tenancy import scoped_transaction
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day; write YYYY-MM-DD.") from None
+
+
+class Command(BaseCommand):
+    help = "MRR, trial MRR, active subscribers and plan distribution of a workspace, per currency."
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("slug", help="the workspace")
+        parser.add_argument("--mode", required=True, choices=[m.value for m in Mode])
+        parser.add_argument("--at", type=_day, help="as of the end of this day in the workspace's time zone; default now")
+        parser.add_argument("--json", action="store_true", help="print JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        workspace = Workspace.objects.filter(slug=options["slug"]).first()
+        if workspace is None:
+            raise CommandError(f"There is no workspace {options['slug']!r}.")
+        mode = Mode(options["mode"])
+        now = datetime.now(UTC)
+        at = now
+        if options["at"] is not None:
+            end = datetime.fromtimestamp(day_end(options["at"], ZoneInfo(workspace.timezone)) - 1, UTC)
+            at = min(end, now) if options["at"] <= now.astimezone(ZoneInfo(workspace.timezone)).date() else end
+        with scoped_transaction(workspace):
+            recurring = mrr_at(workspace.pk, mode, at)
+        if options["json"]:
+            self.stdout.write(json.dumps(_document(recurring, mode), indent=2))
+        else:
+            self._print(recurring, mode)
+
+    def _print(self, recurring: Recurring, mode: Mode) -> None:
+        self.stdout.write(f"{mode} mode, as of {recurring.at:%Y-%m-%d %H:%M:%S %Z}")
+        if not recurring.currencies:
+            self.stdout.write("No recurring revenue.")
+        for line in recurring.currencies:
+            self.stdout.write(
+                f"{line.currency.upper()}  MRR {line.mrr.plain()}  trials {line.trial_mrr.plain()}  "
+                f"active subscribers {line.active_subscribers}"
+            )
+            for plan in line.plans:
+                self.stdout.write(f"     {plan.mrr.plain():>14}  {plan.active_subscribers:>5}  {plan.name} {plan.interval_label}")
+
+
+def _document(recurring: Recurring, mode: Mode) -> dict[str, Any]:
+    return {
+        "as_of": recurring.at.isoformat(timespec="seconds"),
+        "mode": str(mode),
+        "active_subscribers": recurring.active_subscribers,
+        "currencies": {
+            line.currency: {
+                "mrr": line.mrr.plain(),
+                "trial_mrr": line.trial_mrr.plain(),
+                "active_subscribers": line.active_subscribers,
+                "plans": {
+                    plan.price: {
+                        "name": plan.name,
+                        "interval": plan.interval_label,
+                        "mrr": plan.mrr.plain(),
+                        "active_subscribers": plan.active_subscribers,
+                    }
+                    for plan in line.plans
+                },
+            }
+            for line in recurring.currencies
+        },
+    }
