@@ -53,12 +53,14 @@ class BrowserFixtures:
     """Registered after pytest-playwright, so that its fixtures of these names are replaced by ours."""
 
     @pytest.fixture(scope="session")
-    def browser_type_launch_args(self) -> dict[str, Any]:
+    @classmethod
+    def browser_type_launch_args(cls) -> dict[str, Any]:
         """Launch the browser that the machine has, or that was fetched."""
         return launch_options()
 
     @pytest.fixture(scope="session")
-    def browser_context_args(self) -> Mapping[str, Any]:
+    @classmethod
+    def browser_context_args(cls) -> Mapping[str, Any]:
         """One language for every page, whatever the machine's is."""
         return {"locale": "en-US", "timezone_id": "UTC"}
 
