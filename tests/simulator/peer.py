@@ -69,8 +69,8 @@ def peer(
                 self.wfile.write(b"ok")
             self.close_connection = close_after_each
 
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
+        def log_request(self, *args: Any) -> None:
+            """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

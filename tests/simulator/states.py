@@ -34,7 +34,7 @@ PRICE = Price(
     created=START,
     product="prod_Team",
     currency="usd",
-    unit_amount=Decimal("2990"),
+    unit_amount=Decimal(2990),
     lookup_key="team",
     metadata={"tier": "team"},
 )
@@ -46,8 +46,8 @@ TIERED = Price(
     billing_scheme="tiered",
     tiers_mode="graduated",
     tiers=(
-        Tier(up_to=5, unit_amount=Decimal("700")),
-        Tier(up_to=None, unit_amount=Decimal("612.5"), flat_amount=Decimal("100")),
+        Tier(up_to=5, unit_amount=Decimal(700)),
+        Tier(up_to=None, unit_amount=Decimal("612.5"), flat_amount=Decimal(100)),
     ),
 )
 METERED = Price(
@@ -62,12 +62,12 @@ METERED = Price(
     transform_round="up",
 )
 COUPON = Coupon(
-    id="WELCOME25", created=START, name="Welcome", percent_off=Decimal("25"), duration="repeating", duration_in_months=3
+    id="WELCOME25", created=START, name="Welcome", percent_off=Decimal(25), duration="repeating", duration_in_months=3
 )
 DISCOUNT = Discount(
     id="di_Welcome", coupon=COUPON, customer="cus_Ada", start=START, end=END + 5_184_000, subscription="sub_Ada"
 )
-VAT = TaxRate(id="txr_Vat", percentage=Decimal("19"), country="DE")
+VAT = TaxRate(id="txr_Vat", percentage=Decimal(19), country="DE")
 CARD = Card(id="pm_Visa", fingerprint="Fp1")
 CUSTOMER = Customer(
     id="cus_Ada",

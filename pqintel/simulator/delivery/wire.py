@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 AGENT = "Stripe/1.0 (+https://stripe.com/docs/webhooks)"
 
 
-class NoAnswer(Exception):
+class NoAnswer(Exception):  # noqa: N818 - says what happened: there was no answer
     """The peer could not be reached, hung up, took too long, or did not speak HTTP."""
 
 

@@ -116,8 +116,8 @@ def _tier(tier: Tier) -> Json:
     }
 
 
-def render_coupon(coupon: Coupon, family: Family) -> Json:
-    """Return a coupon. `percent_off` is a JSON number, as at Stripe."""
+def render_coupon(coupon: Coupon) -> Json:
+    """Return a coupon, which has one shape in all versions. `percent_off` is a JSON number, as at Stripe."""
     return {
         **head(coupon),
         "amount_off": coupon.amount_off,
@@ -156,5 +156,5 @@ def render_discount(discount: Discount, family: Family) -> Json:
     if family.coupon_in_source:
         rendered["source"] = {"coupon": discount.coupon.id, "type": "coupon"}
     else:
-        rendered["coupon"] = render_coupon(discount.coupon, family)
+        rendered["coupon"] = render_coupon(discount.coupon)
     return rendered

@@ -149,7 +149,7 @@ def _since_basil(invoice: Invoice) -> Json:
     }
 
 
-def render_invoice_payment(payment: InvoicePayment, family: Family) -> Json:
+def render_invoice_payment(payment: InvoicePayment) -> Json:
     """Return the link between an invoice and the intent that pays it."""
     rendered = head(payment)
     del rendered["metadata"]

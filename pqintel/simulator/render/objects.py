@@ -48,12 +48,12 @@ def render_object(state: Anything, family: Family = NEWEST) -> Json:
         case CheckoutSession():
             return render_checkout_session(state, family)
         case InvoicePayment():
-            return render_invoice_payment(state, family)
+            return render_invoice_payment(state)
         case Price():
             return render_price(state, family)
         case Product():
             return render_product(state, family)
         case Coupon():
-            return render_coupon(state, family)
+            return render_coupon(state)
         case Discount():
             return render_discount(state, family)

@@ -76,14 +76,14 @@ class Api:
         family: Family = NEWEST,
         endpoints: list[WebhookEndpoint] | None = None,
         faults: Faults | None = None,
-        acknowledged: Callable[[str], bool] = lambda event_id: True,
+        acknowledged: Callable[[str], bool] | None = None,
     ) -> None:
         self.account = account
         self.keys = keys
         self.family = family
         self.endpoints = endpoints if endpoints is not None else []
         self.faults = faults or Faults()
-        self._events = EventLog(account, acknowledged)
+        self._events = EventLog(account, acknowledged or (lambda _: True))
 
     def answer(self, method: str, target: str, headers: Headers) -> Reply:
         """Answer one request. Never raises for what a client can do wrong."""
@@ -244,7 +244,7 @@ class Api:
             "capabilities": {"card_payments": "active", "transfers": "active"},
             "charges_enabled": True,
             "country": account.country,
-            "created": account.events[0].created if account.events else account.now,
+            "created": account.start,
             "default_currency": account.currency,
             "details_submitted": True,
             "email": "owner@shop.example",

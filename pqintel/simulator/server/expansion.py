@@ -65,30 +65,19 @@ class Expansion:
             return already
         if special is not None:
             return special(rendered)
-        if segment not in rendered:
+        if isinstance(already, str):
+            return self._object(already, path)
+        if segment not in rendered or already is not None:
             raise bad_request(f"This property cannot be expanded ({path}).", "expand")
-        return self._object(already, path) if isinstance(already, str) else already
+        return None
 
     def _object(self, named: str, path: str) -> Json:
         """Return the object that an id names."""
-        account = self._account
-        for stored in (
-            account.customers,
-            account.subscriptions,
-            account.invoices,
-            account.payment_intents,
-            account.charges,
-            account.products,
-            account.prices,
-            account.coupons,
-        ):
-            found: Any = stored.get(named)
+        for stored in self._account.stores.values():
+            found = stored.get(named)
             if found is not None:
-                return (
-                    render_deleted_customer(found)
-                    if getattr(found, "deleted", False)
-                    else render_object(found, self._family)
-                )
+                deleted = getattr(found, "deleted", False)
+                return render_deleted_customer(found) if deleted else render_object(found, self._family)
         raise bad_request(f"This property cannot be expanded ({path}).", "expand")
 
     def _invoice_payments(self, rendered: Json) -> object:

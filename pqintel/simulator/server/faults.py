@@ -45,7 +45,11 @@ class Faults:
         self.weather = weather or Weather()
 
     def change(self, **knobs: object) -> Weather:
-        """Turn some knobs, leave the others; returns all. Raises ValueError for an unknown knob or a wrong type."""
+        """Turn some knobs, leave the others; returns all. The n of "every n-th" is counted from here on.
+
+        Raises:
+            ValueError: an unknown knob or a wrong type.
+        """
         known = {field.name: type(getattr(Weather(), field.name)) for field in fields(Weather)}
         for name, value in knobs.items():
             if name not in known:
@@ -55,6 +59,7 @@ class Faults:
                 raise ValueError(f"{name} is a {known[name].__name__}")
         with self._lock:
             self.weather = replace(self.weather, **knobs)  # type: ignore[arg-type]  # checked against the fields above
+            self._requests = 0
             return self.weather
 
     def as_dict(self) -> Mapping[str, object]:

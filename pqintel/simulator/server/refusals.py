@@ -3,7 +3,7 @@
 from pqintel.simulator.render.shape import Json
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - an answer like any other, only not the wanted one
     """An answer other than 200."""
 
     def __init__(self, status: int, error: Json, headers: dict[str, str] | None = None) -> None:
