@@ -33,6 +33,8 @@ from pqintel.embedded.supervisor import Stopping, Supervisor, say
 
 PYTHON = sys.executable
 CELERY = [PYTHON, "-m", "celery", "-A", "pqintel"]
+WORKER = ["worker", "--queues", "drain,react,bulk", "--concurrency", "2", "--loglevel", "INFO"]
+WORKER += ["--without-gossip", "--without-mingle"]  # talk among workers, and there is only this one
 OFF = ("0", "false", "no", "off")
 
 
@@ -82,9 +84,8 @@ class LocalRun:
         self._remember(environment)
         gunicorn = [PYTHON, "-m", "gunicorn", "--config", "python:pqintel.gunicorn", "pqintel.wsgi"]
         self.supervisor.start("web", gunicorn, environment)
-        self.supervisor.start("worker", [*CELERY, "worker", "-Q", "drain,react,bulk"], environment)
-        beat = [*CELERY, "beat", "--pidfile=", "--schedule", str(self.home.path / "beat-schedule")]
-        self.supervisor.start("beat", beat, environment)
+        self.supervisor.start("worker", [*CELERY, *WORKER], environment)
+        self.supervisor.start("beat", [*CELERY, "beat", "--loglevel", "INFO"], environment)
         self.supervisor.wait_for("The web server", self._web_answers, 90)
         self._announce(environment["PQ_BASE_URL"], time.monotonic() - began)
         if self.demo:
