@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Literal
 
-from .ledger import Ledger, Refused, verb
+from .ledger import Ledger, RefusedError, verb
 from .state import Coupon, Interval, Metadata, Price, Product, TaxRate, Tier
 
 TierSpec = tuple[int | None, Decimal | int | str] | tuple[int | None, Decimal | int | str, Decimal | int | str]
@@ -86,11 +86,11 @@ class Catalogue(Ledger):
 
         `unit_amount` is in minor units of `currency` (default: the account's) and may have decimals; leave it out
         when there are tiers. `interval` None makes a one-time price. `metered` bills reported usage in arrears.
-        `divide_by` with `divide_round` is Stripe's transform_quantity. Raises Refused for neither or both of amount
-        and tiers.
+        `divide_by` with `divide_round` is Stripe's transform_quantity. Raises RefusedError for neither or both of
+        amount and tiers.
         """
         if (unit_amount is None) == (not tiers):
-            raise Refused("a price needs either an amount or tiers")
+            raise RefusedError("a price needs either an amount or tiers")
         price = self.put(
             Price(
                 id=self.ids.new("price"),
@@ -147,12 +147,12 @@ class Catalogue(Ledger):
         """Create a coupon; emits coupon.created.
 
         Either `percent_off` or `amount_off` (minor units of `currency`); `months` with duration "repeating" only.
-        Raises Refused when they do not go together.
+        Raises RefusedError when they do not go together.
         """
         if (percent_off is None) == (amount_off is None):
-            raise Refused("a coupon takes off either a percentage or an amount")
+            raise RefusedError("a coupon takes off either a percentage or an amount")
         if (duration == "repeating") != (months is not None):
-            raise Refused("a repeating coupon, and no other, has a number of months")
+            raise RefusedError("a repeating coupon, and no other, has a number of months")
         coupon = self.put(
             Coupon(
                 id=self.ids.word(8),

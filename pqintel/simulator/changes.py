@@ -8,7 +8,7 @@ from typing import Literal
 
 from .billing_cycle import next_boundary, part_left
 from .invoice_amounts import Charged
-from .ledger import Refused, verb
+from .ledger import RefusedError, verb
 from .pricing import cost, whole
 from .state import Customer, Discount, Metadata, Subscription, SubscriptionItem
 from .subscriptions import Subscriptions
@@ -18,7 +18,7 @@ Proration = Literal["create_prorations", "always_invoice", "none"]
 
 
 class Changes(Subscriptions):
-    """Verbs that change what a subscription is for. All raise Refused for one that has ended."""
+    """Verbs that change what a subscription is for. All raise RefusedError for one that has ended."""
 
     @verb
     def change(
@@ -33,13 +33,13 @@ class Changes(Subscriptions):
         """Change price or quantity of an item (default: the first); emits customer.subscription.updated.
 
         The difference for the rest of the period is prorated to the second. A price of another interval begins a new
-        period now and is invoiced at once. Raises Refused when the new price does not go with the others.
+        period now and is invoiced at once. Raises RefusedError when the new price does not go with the others.
         """
         found = self.running(subscription)
         old = found.items[0] if item is None else next(i for i in found.items if i.id == item)
         new_price = old.price if price is None else self.prices[price]
         if new_price.currency != found.currency or not new_price.recurring:
-            raise Refused("the price does not go with the subscription")
+            raise RefusedError("the price does not go with the subscription")
         new_quantity = (old.quantity or 1) if quantity is None else quantity
         new = replace(old, price=new_price, quantity=None if new_price.metered else new_quantity)
         if (new_price.interval, new_price.interval_count) != (old.price.interval, old.price.interval_count):
@@ -54,7 +54,7 @@ class Changes(Subscriptions):
         found = self.running(subscription)
         chosen, first = self.prices[price], found.items[0]
         if (chosen.interval, chosen.interval_count) != (first.price.interval, first.price.interval_count):
-            raise Refused("the price has another interval than the subscription")
+            raise RefusedError("the price has another interval than the subscription")
         item = replace(
             self._new_item(found.id, chosen, quantity, self.now), current_period_end=first.current_period_end
         )
@@ -65,7 +65,7 @@ class Changes(Subscriptions):
         """Remove one of several items; emits customer.subscription.updated."""
         found = self.running(subscription)
         if len(found.items) == 1:
-            raise Refused("the last item of a subscription cannot be removed")
+            raise RefusedError("the last item of a subscription cannot be removed")
         return self._exchange(found, [next(i for i in found.items if i.id == item)], [], proration)
 
     def report_usage(self, item: str, units: int) -> None:
@@ -119,11 +119,11 @@ class Changes(Subscriptions):
         return owner
 
     def running(self, subscription: str) -> Subscription:
-        """Return a subscription that can be changed. Raises KeyError if unknown, Refused if it has ended or its
+        """Return a subscription that can be changed. Raises KeyError if unknown, RefusedError if it has ended or its
         first payment is missing."""
         found = self.subscriptions[subscription]
         if found.ended or found.status == "incomplete":
-            raise Refused(f"subscription {subscription} is {found.status}")
+            raise RefusedError(f"subscription {subscription} is {found.status}")
         return found
 
     def _end_customer_discount(self, customer: str, discount: str) -> None:
@@ -164,7 +164,7 @@ class Changes(Subscriptions):
     ) -> Subscription:
         """Begin the period of the new interval now, crediting what is left of the old one; a trial just goes on."""
         if len(subscription.items) > 1 and subscription.billing_mode == "classic":
-            raise Refused("all prices of a classic subscription have one interval")
+            raise RefusedError("all prices of a classic subscription have one interval")
         items = tuple(new if item.id == old.id else item for item in subscription.items)
         if subscription.status not in ("active", "past_due"):
             return self._change(subscription, items=items)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from .clock import DAY
 from .endings import Endings
-from .ledger import Refused, verb
+from .ledger import RefusedError, verb
 from .pricing import cost, whole
 from .state import CheckoutSession, Customer, Metadata, TaxRate
 from .subscriptions import Items, check_together
@@ -103,11 +103,11 @@ class Checkouts(Endings):
 
         Emits, all in this second: customer.created (for a new customer), customer.subscription.created (incomplete),
         the events of invoice and payment, customer.subscription.updated (active), checkout.session.completed.
-        Raises Refused for a session that is not open.
+        Raises RefusedError for a session that is not open.
         """
         found = self.checkout_sessions[session]
         if found.status != "open":
-            raise Refused(f"session {session} is {found.status}")
+            raise RefusedError(f"session {session} is {found.status}")
         if found.customer is None:
             customer = self.create_customer(name=name, email=email, country=country)
         else:

@@ -62,14 +62,14 @@ class Collection(Invoicing):
 
     @verb
     def finalize_invoice(self, invoice: str) -> Invoice:
-        """Finalize a draft and, when it is charged automatically, collect it. Raises Refused if it is no draft."""
+        """Finalize a draft and, when it is charged automatically, collect it. Raises RefusedError if it is no draft."""
         return self._advance_draft(self._with_status(invoice, "draft"), counted=True)
 
     @verb
     def pay_invoice(self, invoice: str, *, out_of_band: bool = False) -> Invoice:
         """Pay an open or uncollectible invoice now: with the customer's card, or from outside Stripe.
 
-        An attempt by hand does not count in `attempt_count`. Raises Refused for other statuses.
+        An attempt by hand does not count in `attempt_count`. Raises RefusedError for other statuses.
         """
         found = self._with_status(invoice, "open", "uncollectible")
         if not out_of_band:
@@ -79,8 +79,7 @@ class Collection(Invoicing):
                 self.payment_intents[found.payment_intent], status="canceled", canceled_at=self.now
             )
             self.emit("payment_intent.canceled", intent)
-        payments = tuple(self.put_changed(p, status="canceled", canceled_at=self.now) for p in found.payments)
-        return self._settle(self.put_changed(found, payments=payments), None, counted=False)
+        return self._settle(found, None, counted=False)
 
     @verb
     def recover(self, customer: str) -> list[Invoice]:
@@ -147,11 +146,11 @@ class Collection(Invoicing):
         return self._fail(invoice, intent, counted=counted)
 
     def _settle(self, invoice: Invoice, intent: PaymentIntent | None, *, counted: bool) -> Invoice:
-        payments = invoice.payments
         if intent is not None:
-            payments = tuple(
-                self.put_changed(p, status="paid", paid_at=self.now, amount_paid=p.amount_requested) for p in payments
-            )
+            end: dict[str, Any] = {"status": "paid", "paid_at": self.now, "amount_paid": invoice.amount_due}
+        else:
+            end = {"status": "canceled", "canceled_at": self.now}
+        payments = tuple(self.put_changed(payment, **end) for payment in invoice.payments)
         invoice = self.update(
             invoice,
             "invoice.updated",

@@ -6,7 +6,7 @@ from string import ascii_uppercase, digits
 
 from .catalogue import Catalogue
 from .declines import DECLINES
-from .ledger import Refused, verb
+from .ledger import RefusedError, verb
 from .state import Address, Card, Customer, Metadata
 
 _BRANDS = (("visa", "4242"), ("visa", "4444"), ("mastercard", "5454"), ("amex", "0005"), ("visa", "1881"))
@@ -96,7 +96,7 @@ class Customers(Catalogue):
     def decline_next(self, customer: str, *codes: str) -> None:
         """Let the customer's next charges end with these decline codes, one each. Emits nothing.
 
-        Raises Refused for an unknown code.
+        Raises RefusedError for an unknown code.
         """
         for code in codes:
             _known(code)
@@ -112,10 +112,10 @@ class Customers(Catalogue):
         self._declines.pop(customer, None)
 
     def customer(self, customer: str) -> Customer:
-        """Return the customer. Raises KeyError for an unknown one, Refused for a deleted one."""
+        """Return the customer. Raises KeyError for an unknown one, RefusedError for a deleted one."""
         found = self.customers[customer]
         if found.deleted:
-            raise Refused(f"customer {customer} is deleted")
+            raise RefusedError(f"customer {customer} is deleted")
         return found
 
     def _next_decline(self, customer: str) -> str | None:
@@ -145,5 +145,5 @@ class Customers(Catalogue):
 
 def _known(code: str) -> str:
     if code not in DECLINES:
-        raise Refused(f"unknown decline code {code}")
+        raise RefusedError(f"unknown decline code {code}")
     return code

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from .billing_cycle import next_boundary
 from .changes import Changes
-from .ledger import Refused, verb
+from .ledger import RefusedError, verb
 from .state import CancellationReason, Customer, PauseBehavior, PauseCollection, Subscription
 
 
@@ -74,7 +74,7 @@ class Endings(Changes):
         found = self.running(subscription)
         ends = found.current_period_end if at is None else at
         if ends <= self.now:
-            raise Refused("a scheduled end lies in the future")
+            raise RefusedError("a scheduled end lies in the future")
         found = self._change(
             found,
             cancel_at=ends,
@@ -109,10 +109,10 @@ class Endings(Changes):
         feedback: str | None = None,
         comment: str | None = None,
     ) -> Subscription:
-        """End a subscription now; emits customer.subscription.deleted. Raises Refused when it has ended."""
+        """End a subscription now; emits customer.subscription.deleted. Raises RefusedError when it has ended."""
         found = self.subscriptions[subscription]
         if found.ended:
-            raise Refused(f"subscription {subscription} is {found.status}")
+            raise RefusedError(f"subscription {subscription} is {found.status}")
         marked = replace(found, cancellation_feedback=feedback, cancellation_comment=comment)
         return self._end(marked, reason)
 
@@ -121,7 +121,7 @@ class Endings(Changes):
         """End a trial now: the paid period begins. Emits what the end of a trial emits, in this second."""
         found = self.running(subscription)
         if found.status != "trialing":
-            raise Refused(f"subscription {subscription} is {found.status}, not trialing")
+            raise RefusedError(f"subscription {subscription} is {found.status}, not trialing")
         items = tuple(replace(item, current_period_end=self.now) for item in found.items)
         moved = replace(found, items=items, trial_end=self.now, billing_cycle_anchor=self.now)
         self._begin_period(replace(moved, status="active"), {item.id: item for item in items})
@@ -135,7 +135,7 @@ class Endings(Changes):
         """Move the end of a trial (Unix seconds, in the future); emits customer.subscription.updated."""
         found = self.running(subscription)
         if found.status != "trialing" or trial_end <= self.now:
-            raise Refused("only a running trial can be moved, and only into the future")
+            raise RefusedError("only a running trial can be moved, and only into the future")
         items = tuple(replace(item, current_period_end=trial_end) for item in found.items)
         found = self._change(found, items=items, trial_end=trial_end, billing_cycle_anchor=trial_end)
         self._schedule_life(found)

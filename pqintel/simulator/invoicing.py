@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from .clock import DAY
 from .invoice_amounts import Charged, total
-from .ledger import Refused, verb
+from .ledger import RefusedError, verb
 from .payments import Payments
 from .state import (
     BillingReason,
@@ -36,7 +36,7 @@ class Invoicing(Payments):
 
     @verb
     def delete_draft(self, invoice: str) -> None:
-        """Delete a draft; emits invoice.deleted. Raises Refused for any other status."""
+        """Delete a draft; emits invoice.deleted. Raises RefusedError for any other status."""
         found = self._with_status(invoice, "draft")
         del self.invoices[invoice]
         if found.subscription is not None:
@@ -202,5 +202,5 @@ class Invoicing(Payments):
     def _with_status(self, invoice: str, *statuses: str) -> Invoice:
         found = self.invoices[invoice]
         if found.status not in statuses:
-            raise Refused(f"invoice {invoice} is {found.status}, not {' or '.join(statuses)}")
+            raise RefusedError(f"invoice {invoice} is {found.status}, not {' or '.join(statuses)}")
         return found

@@ -46,7 +46,7 @@ R = TypeVar("R")
 L = TypeVar("L", bound="Ledger")
 
 
-class Refused(ValueError):
+class RefusedError(ValueError):
     """What Stripe would answer with a 400: the verb does not fit the state of the object."""
 
 

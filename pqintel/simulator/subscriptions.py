@@ -8,7 +8,7 @@ from typing import Literal
 
 from .billing_cycle import add_months, next_boundary
 from .clock import DAY
-from .ledger import Refused, verb
+from .ledger import RefusedError, verb
 from .renewals import TRIAL_NOTICE, Renewals
 from .state import (
     CollectionMethod,
@@ -56,7 +56,7 @@ class Subscriptions(Renewals):
         `coupons` are applied in order. The first payment is made now, and answered with `decline` if given, or left
         for later (`pay_invoice`); while it is missing the subscription is incomplete, and expires after 23 hours.
         Emits, in one second, what happened to invoice and payment and then customer.subscription.created with the
-        resulting status. Raises Refused when prices do not go together.
+        resulting status. Raises RefusedError when prices do not go together.
         """
         owner = self.customer(customer)
         prices = self._chosen(items, quantity)
@@ -138,7 +138,7 @@ class Subscriptions(Renewals):
     ) -> Subscription:
         """Return the subscription with new discounts behind the ones it has, on itself or on one of its items."""
         if any(coupon.currency not in (None, subscription.currency) for coupon in coupons):
-            raise Refused("the coupon takes off another currency")
+            raise RefusedError("the coupon takes off another currency")
         discounts = [self._new_discount(coupon, subscription.customer, subscription.id, item) for coupon in coupons]
         for discount in discounts:
             if discount.end is not None:
@@ -195,12 +195,12 @@ class Subscriptions(Renewals):
 
 
 def check_together(prices: Sequence[Price], billing_mode: str) -> None:
-    """Raise Refused when these prices cannot be items of one subscription."""
+    """Raise RefusedError when these prices cannot be items of one subscription."""
     if not prices:
-        raise Refused("a subscription needs an item")
+        raise RefusedError("a subscription needs an item")
     if not all(price.recurring for price in prices):
-        raise Refused("a one-time price cannot be subscribed to")
+        raise RefusedError("a one-time price cannot be subscribed to")
     if len({price.currency for price in prices}) > 1:
-        raise Refused("all prices of a subscription have one currency")
+        raise RefusedError("all prices of a subscription have one currency")
     if billing_mode == "classic" and len({(price.interval, price.interval_count) for price in prices}) > 1:
-        raise Refused("all prices of a classic subscription have one interval")
+        raise RefusedError("all prices of a classic subscription have one interval")
