@@ -24,6 +24,7 @@ DEBUG = False
 PQ_HOME = Path(env.str("PQ_HOME", str(BASE_DIR / ".local"))).resolve()
 PORT = env.int("PORT", 8000)
 PQ_BASE_URL = env.str("PQ_BASE_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
+PQ_DEMO = env.bool("PQ_DEMO", True) and not PRODUCTION
 PQ_HOUSE_WORKSPACE = env.str("PQ_HOUSE_WORKSPACE", "")
 STRIPE_API_BASE = env.str("STRIPE_API_BASE", "https://api.stripe.com").rstrip("/")
 HTTPS = PQ_BASE_URL.startswith("https://")
@@ -71,7 +72,7 @@ INSTALLED_APPS = [
     "integrations",
     "dunning",
     "alerts",
-    "django.contrib.admin",
+    "pqintel.workspaces.apps.StaffAdminConfig",  # django.contrib.admin with our own site: staff need a second factor
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -185,8 +186,14 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_CHANGE_EMAIL = True  # one address each; a new one replaces it once it is proven
+ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True  # only in the browser that has just signed up
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+MFA_ADAPTER = "pqintel.workspaces.adapter.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = SITE_NAME
+# Rate limits count by address. Behind one proxy the client's is the last of X-Forwarded-For; without, the peer's own.
+ALLAUTH_TRUSTED_PROXY_COUNT = env.int("PQ_TRUSTED_PROXIES", 1 if HTTPS else 0)
 
 # --- email -----------------------------------------------------------------------------------------------------------
 # Without EMAIL_URL, development keeps mails as files in PQ_HOME/mail and lets people in before their address is proven.

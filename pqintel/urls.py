@@ -5,13 +5,16 @@ from django.urls import include, path, register_converter
 
 from billing.modes import ModeConverter
 from pqintel.health import healthz, readyz
+from pqintel.workspaces.views.entrance import home
 
 register_converter(ModeConverter, "mode")
 
 urlpatterns = [
+    path("", home, name="home"),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
+    path("", include("pqintel.workspaces.urls")),
     path("w/<slug:slug>/<mode:mode>/", include("billing.urls")),
 ]

@@ -12,6 +12,10 @@ class Role(StrEnum):
     OWNER = "owner"
 
     @property
+    def label(self) -> str:
+        return self.value.title()
+
+    @property
     def rank(self) -> int:
         return list(Role).index(self)
 

@@ -1,0 +1,1 @@
+"""All writes to workspaces, their members and their invitations."""

@@ -1,0 +1,1 @@
+"""Pages about workspaces: the way in, settings, members, invitations."""
