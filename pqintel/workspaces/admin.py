@@ -14,27 +14,15 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from .models import Invitation, Membership, User, Workspace
-from .staff import StaffAdmin, TenantAdmin
+from .staff import Inline, StaffAdmin, TenantAdmin
 from .tenancy import TenantModel
 
 
-class MembershipInline(admin.TabularInline):
-    """Who is in a workspace, or where a person is. To look at: roles are the workspace's own affair."""
+class MembershipInline(Inline):
+    """Who is in a workspace, or where a person is. Roles are the workspace's own affair."""
 
     model = Membership
     fields = readonly_fields = ("workspace", "user", "role", "joined_at")
-    extra = 0
-    can_delete = False
-    show_change_link = True
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return True
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Workspace)
@@ -94,7 +82,7 @@ class UserAdmin(StaffAdmin):
 
     @admin.display(boolean=True)
     def second_factor(self, user: User) -> bool:
-        return is_mfa_enabled(user)
+        return bool(is_mfa_enabled(user))
 
 
 @admin.register(Membership)

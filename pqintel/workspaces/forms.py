@@ -55,7 +55,8 @@ class TimezoneField(forms.CharField):
         bound = super().get_bound_field(form, field_name)
         given = str(bound.value() or "")
         known = timezone_choices()
-        self.widget.choices = known if not given or (given, given.replace("_", " ")) in known else [(given, given), *known]
+        strange = given and given not in {zone for zone, _ in known}
+        self.widget.choices = [(given, given), *known] if strange else known
         return bound
 
     def clean(self, value: Any) -> str:
@@ -69,7 +70,9 @@ class SignupForm(forms.Form):
     """What sign-up asks beside email and password. Who follows an invitation needs no workspace of their own."""
 
     name = NameField(label="Your name", autocomplete="name")
-    workspace_name = NameField(label="Workspace name", autocomplete="organization", help_text="Your company or product.")
+    workspace_name = NameField(
+        label="Workspace name", autocomplete="organization", help_text="Your company or product."
+    )
 
     field_order = ("name", "workspace_name", "email", "password1")
 

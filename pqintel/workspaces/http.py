@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from typing import Literal
 
 from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
@@ -25,4 +25,4 @@ class MemberRequest(HttpRequest):
 
 def mode_named(text: str) -> ModeName | None:
     """The mode of this name, None if there is none."""
-    return cast(ModeName, text) if text in MODES else None
+    return next((mode for mode in MODES if mode == text), None)

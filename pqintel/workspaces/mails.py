@@ -48,6 +48,7 @@ def send_invitation(invitation: Invitation, token: str) -> None:
     link = reverse("workspaces:join", args=[invitation.workspace.slug, token])
     words = {"invitation": offer_of(invitation), "accept_url": f"{settings.PQ_BASE_URL}{link}"}
     subject = " ".join(render_to_string("emails/invitation_subject.txt", words).split())
-    mail = EmailMultiAlternatives(subject, render_to_string("emails/invitation_message.txt", words), to=[invitation.email])
+    text = render_to_string("emails/invitation_message.txt", words)
+    mail = EmailMultiAlternatives(subject, text, to=[invitation.email])
     mail.attach_alternative(render_to_string("emails/invitation_message.html", words), "text/html")
     mail.send()

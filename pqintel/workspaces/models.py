@@ -75,7 +75,9 @@ class Workspace(models.Model):
 
     slug = models.SlugField(max_length=50, unique=True)
     name = models.CharField(max_length=120)
-    timezone = models.CharField(max_length=64, default="UTC", help_text="IANA name; days in reports begin at its midnight.")
+    timezone = models.CharField(
+        max_length=64, default="UTC", help_text="IANA name; days in reports begin at its midnight."
+    )
     trial_ends_at = models.DateTimeField(default=trial_end)
     created_at = models.DateTimeField(default=now, editable=False)
     members = models.ManyToManyField(User, through="Membership", related_name="workspaces")

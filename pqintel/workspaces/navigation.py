@@ -36,7 +36,7 @@ _live_is_connected: Callable[[], bool] = lambda: False  # noqa: E731 (a default,
 
 def ask_for_live(question: Callable[[], bool]) -> None:
     """Say who knows whether the workspace of the scope has connected its live account (integrations does)."""
-    global _live_is_connected  # noqa: PLW0603 (set once, when the apps are loaded)
+    global _live_is_connected
     _live_is_connected = question
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from allauth.account.authentication import get_authentication_records
 from allauth.mfa.utils import is_mfa_enabled
@@ -27,6 +27,13 @@ from .tenancy import everywhere
 # Pages that packages bring along and that would show what nobody needs to see; ours replace them where there are any.
 REPLACED = frozenset({"mfa.authenticator", "account.emailconfirmation"})
 UNUSED_URLS = frozenset({"view_on_site"})
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]
+    TabularInline = admin.TabularInline[Any, Any]
+    AnyPaginator = Paginator[Any]
+else:  # these take no type arguments when they run
+    ModelAdmin, TabularInline, AnyPaginator = admin.ModelAdmin, admin.TabularInline, Paginator
 
 
 class StaffSite(admin.AdminSite):
@@ -54,13 +61,13 @@ class StaffSite(admin.AdminSite):
         messages.info(request, "The admin needs a second factor. Set one up, then open the admin again.")
         return _with_next("mfa_activate_totp", target)
 
-    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return redirect("account_logout")
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return redirect("account_change_password")
 
-    def password_change_done(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def password_change_done(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return redirect("account_change_password")
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
@@ -71,7 +78,7 @@ class StaffSite(admin.AdminSite):
         return [url for url in super().get_urls() if getattr(url, "name", None) not in UNUSED_URLS]
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
-        found = [model_or_iterable] if isinstance(model_or_iterable, type) else list(model_or_iterable)
+        found: list[Any] = [model_or_iterable] if isinstance(model_or_iterable, type) else list(model_or_iterable)
         ours = admin_class is not None and issubclass(admin_class, StaffAdmin)
         super().register([m for m in found if ours or m._meta.label_lower not in REPLACED], admin_class, **options)
 
@@ -84,7 +91,7 @@ def _with_next(url_name: str, target: str) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse(url_name)}?{urlencode({'next': target})}")
 
 
-class BoundedPaginator(Paginator):
+class BoundedPaginator(AnyPaginator):
     """Counts no further than anybody pages: a count of a whole table of events would take minutes."""
 
     LIMIT = 10_000
@@ -95,7 +102,7 @@ class BoundedPaginator(Paginator):
         return rows.order_by()[: self.LIMIT].count()
 
 
-class StaffAdmin(admin.ModelAdmin):
+class StaffAdmin(ModelAdmin):
     """A model's pages in the admin. All staff may look; what may be changed is named in `changeable`.
 
     Nothing is added or deleted here. Sealed and binary columns are neither shown nor even read.
@@ -134,11 +141,28 @@ class StaffAdmin(admin.ModelAdmin):
         return super().get_queryset(request).defer(*self._secrets())
 
     def _columns(self) -> Iterable[models.Field[Any, Any]]:
-        return self.model._meta.concrete_fields
+        return tuple(self.model._meta.concrete_fields)
 
     def _secrets(self) -> list[str]:
         kinds = (SealedTextField, models.BinaryField)
         return [*self.hidden, *(field.name for field in self._columns() if isinstance(field, kinds))]
+
+
+class Inline(TabularInline):
+    """Rows beside the row that they belong to, to look at."""
+
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 class TenantAdmin(StaffAdmin):
@@ -151,7 +175,7 @@ class TenantAdmin(StaffAdmin):
     found_by: tuple[str, ...] = ()
     search_fields = ("pk",)  # shows the box; the search itself is below
     ordering = ("-pk",)
-    list_select_related = ("workspace",)
+    list_select_related: ClassVar[tuple[str, ...]] = ("workspace",)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from django.db import connection, models, transaction
 
 from .context import current_workspace
-from .postgres.base import APP_ROLE, STAFF_ROLE
+from .postgres.base import APP_ROLE, STAFF_ROLE, DatabaseWrapper
 
 if TYPE_CHECKING:
     from .models import Workspace
@@ -40,7 +40,7 @@ def scope(workspace: Workspace | int) -> Iterator[int]:
     token = current_workspace.set(workspace_id)
     try:
         if connection.in_atomic_block and previous is None:
-            connection.enter_workspace(workspace_id)
+            _database().enter_workspace(workspace_id)
         yield workspace_id
     finally:
         current_workspace.reset(token)
@@ -79,9 +79,13 @@ def current_workspace_id() -> int:
     return workspace_id
 
 
+def _database() -> DatabaseWrapper:
+    return cast("DatabaseWrapper", connection)
+
+
 def _leave_workspace() -> None:
     try:
-        connection.enter_workspace(None)
+        _database().enter_workspace(None)
     except Exception:
         # The transaction is already broken; whoever owns it must roll back, and nobody may go on using it.
         connection.needs_rollback = True

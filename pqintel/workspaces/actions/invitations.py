@@ -75,7 +75,7 @@ def addressed_to(invitation: Invitation, user: User) -> bool:
     """Whether the invitation is for this person: it names the address they sign in with, or one they have proven."""
     if user.email.lower() == invitation.email:
         return True
-    return EmailAddress.objects.filter(user=user, email=invitation.email, verified=True).exists()
+    return bool(EmailAddress.objects.filter(user=user, email=invitation.email, verified=True).exists())
 
 
 def closed_because(invitation: Invitation) -> str | None:

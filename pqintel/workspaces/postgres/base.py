@@ -37,7 +37,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return True
 
     def _set_autocommit(self, autocommit: bool) -> None:
-        super()._set_autocommit(autocommit)
+        super()._set_autocommit(autocommit)  # type: ignore[misc]  # the stubs do not know it
         if not autocommit and (workspace := current_workspace.get()) is not None:
             self.enter_workspace(workspace)
 

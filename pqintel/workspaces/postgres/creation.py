@@ -8,6 +8,7 @@ from django.db.backends.postgresql import creation
 class DatabaseCreation(creation.DatabaseCreation):
     def create_test_db(self, *args: Any, **kwargs: Any) -> str:
         name = super().create_test_db(*args, **kwargs)
-        with self.connection.as_owner(), self.connection.cursor() as cursor:
+        connection: Any = self.connection  # our own DatabaseWrapper
+        with connection.as_owner(), connection.cursor() as cursor:
             cursor.execute("GRANT TRUNCATE ON ALL TABLES IN SCHEMA public TO pq_app")
         return name

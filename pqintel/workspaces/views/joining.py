@@ -29,7 +29,9 @@ def join(request: HttpRequest, slug: str, token: str) -> HttpResponse:
         return _invalid(request, "unknown")
     with scope(workspace):
         invitation = (
-            Invitation.objects.select_related("workspace", "invited_by").filter(token_hash=Invitation.hash(token)).first()
+            Invitation.objects.select_related("workspace", "invited_by")
+            .filter(token_hash=Invitation.hash(token))
+            .first()
         )
         if invitation is None:
             return _invalid(request, "unknown")

@@ -10,10 +10,10 @@ from pqintel.workspaces.rls import GRANTS
 
 
 class Command(migrate.Command):
-    help = migrate.Command.help + " Connects with DATABASE_OWNER_URL and grants the application's roles what they may do."
+    help = f"{migrate.Command.help} Connects with DATABASE_OWNER_URL; grants the application's roles what they may do."
 
     def handle(self, *args: Any, **options: Any) -> str | None:
-        connection = connections[options["database"]]
+        connection: Any = connections[options["database"]]  # our own DatabaseWrapper
         with connection.as_owner():
             result = super().handle(*args, **options)
             if not options.get("plan") and not options.get("check_unapplied"):

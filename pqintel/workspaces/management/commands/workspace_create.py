@@ -32,9 +32,7 @@ class Command(BaseCommand):
         parser.add_argument("slug", help="the workspace's part of its URLs: lower-case letters, digits, single hyphens")
         parser.add_argument("--name", required=True, help="its name, as people read it")
         parser.add_argument("--owner", required=True, metavar="EMAIL", help="the email address of its owner")
-        parser.add_argument(
-            "--json", action="store_true", help='print {"workspace", "owner", "password" (null for a known user), "url"}'
-        )
+        parser.add_argument("--json", action="store_true", help="print workspace, owner, password (or null) and url")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -44,7 +42,8 @@ class Command(BaseCommand):
                 workspace = open_workspace(name[:120], owner, slug=options["slug"])
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
-        self.stdout.write(_as_json(workspace, owner, password) if options["json"] else _as_text(workspace, owner, password))
+        tell = _as_json if options["json"] else _as_text
+        self.stdout.write(tell(workspace, owner, password))
 
 
 def _owner(email: str) -> tuple[User, str | None]:
