@@ -97,7 +97,7 @@ def extend(
         since = {row_id: v for row_id, v in old.items() if v.position >= floor}
         before = next((v for v in old.values() if v.position < floor), None)
         there = {(v.position, v.event_id) for v in since.values()}
-        added = [v for v in new.get(key, ()) if (v.position, v.event_id) not in there]
+        added = list({at: v for v in new.get(key, ()) if (at := (v.position, v.event_id)) not in there}.values())
         steps = resolve(key[0], [*since.values(), *added], before)
         if not steps:
             continue

@@ -1,0 +1,136 @@
+"""Staff pages for billing records: to look at. State comes from events alone, so nobody edits it."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from pqintel.workspaces.staff import TenantAdmin
+
+from .models import (
+    Checkout,
+    Coupon,
+    Customer,
+    Discount,
+    HistoryEntry,
+    Invoice,
+    MrrSpan,
+    Payment,
+    PaymentLink,
+    Price,
+    Product,
+    Subscription,
+    SyncState,
+    Version,
+)
+
+
+class RecordAdmin(TenantAdmin):
+    """What every billing record's list has."""
+
+    list_filter: tuple[str, ...] = ("mode",)
+    found_by = ("stripe_id",)
+
+
+@admin.register(Customer)
+class CustomerAdmin(RecordAdmin):
+    list_display = ("stripe_id", "name", "email", "workspace", "mode", "currency", "delinquent", "deleted")
+    found_by = ("stripe_id", "email")
+
+
+@admin.register(Checkout)
+class CheckoutAdmin(RecordAdmin):
+    list_display = ("stripe_id", "kind", "status", "payment_status", "customer", "workspace", "mode", "created")
+    found_by = ("stripe_id", "customer", "subscription")
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(RecordAdmin):
+    list_display = ("stripe_id", "status", "customer", "workspace", "mode", "currency", "created", "sure")
+    list_filter = ("mode", "sure")
+    found_by = ("stripe_id", "customer")
+
+
+@admin.register(MrrSpan)
+class MrrSpanAdmin(RecordAdmin):
+    list_display = ("subscription", "customer", "price", "monthly", "currency", "trial", "starts", "ends", "workspace")
+    list_filter = ("mode", "trial")
+    found_by = ("subscription", "customer")
+
+
+@admin.register(Invoice)
+class InvoiceAdmin(RecordAdmin):
+    list_display = (
+        "stripe_id",
+        "number",
+        "status",
+        "amount_due",
+        "currency",
+        "customer",
+        "workspace",
+        "mode",
+        "created",
+    )
+    found_by = ("stripe_id", "number", "customer", "subscription")
+
+
+@admin.register(Payment)
+class PaymentAdmin(RecordAdmin):
+    list_display = ("stripe_id", "status", "amount", "currency", "customer", "workspace", "mode", "created")
+    found_by = ("stripe_id", "customer")
+
+
+@admin.register(PaymentLink)
+class PaymentLinkAdmin(RecordAdmin):
+    list_display = ("payment", "invoice", "workspace", "mode")
+    found_by = ("payment", "invoice")
+
+
+@admin.register(Product)
+class ProductAdmin(RecordAdmin):
+    list_display = ("stripe_id", "name", "active", "workspace", "mode")
+
+
+@admin.register(Price)
+class PriceAdmin(RecordAdmin):
+    list_display = (
+        "stripe_id",
+        "product",
+        "unit_amount",
+        "currency",
+        "interval",
+        "interval_count",
+        "workspace",
+        "mode",
+    )
+    found_by = ("stripe_id", "product", "lookup_key")
+
+
+@admin.register(Coupon)
+class CouponAdmin(RecordAdmin):
+    list_display = ("stripe_id", "name", "percent_off", "amount_off", "currency", "duration", "workspace", "mode")
+
+
+@admin.register(Discount)
+class DiscountAdmin(RecordAdmin):
+    list_display = ("stripe_id", "coupon", "start", "end", "workspace", "mode")
+    found_by = ("stripe_id", "coupon")
+
+
+@admin.register(Version)
+class VersionAdmin(RecordAdmin):
+    list_display = ("kind", "object_id", "position", "event_id", "chosen", "sure", "workspace", "mode", "learnt_at")
+    list_filter = ("mode", "sure")
+    found_by = ("object_id", "event_id")
+
+
+@admin.register(HistoryEntry)
+class HistoryEntryAdmin(RecordAdmin):
+    list_display = ("kind", "object_id", "customer", "happened_at", "learnt_at", "superseded_at", "workspace", "mode")
+    list_filter = ("mode", "is_change")
+    found_by = ("object_id", "customer", "event_id", "kind")
+
+
+@admin.register(SyncState)
+class SyncStateAdmin(RecordAdmin):
+    list_display = ("workspace", "mode", "version", "last_event_at", "last_applied_at")
+    found_by = ()
