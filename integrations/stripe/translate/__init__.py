@@ -10,7 +10,7 @@ from billing.snapshots import Learned, Snapshot, State
 
 from .body import parse
 from .envelope import Envelope, envelope
-from .handlers import EVENTS, FACTS, OBJECTS, Object
+from .handlers import EVENTS, FACTS, IMPLIED, OBJECTS, Object
 from .lesson import Lesson
 from .part import Part
 from .untranslatable import Untranslatable
@@ -40,8 +40,7 @@ def translate(event: dict[str, Any]) -> Learned | None:
     told = carried.get("object")
     if told is not None and told != name:
         raise Untranslatable(f"data.object is not of the kind {name}, as the event's type promises.")
-    if head.type.endswith(".deleted"):
-        carried = {**carried, "deleted": True}
+    carried = {**IMPLIED.get(head.type, {}), **carried}
     part = Part(carried, "data.object")
     lesson = Lesson()
     handler = OBJECTS[name]
@@ -82,7 +81,7 @@ def _before(handler: Object, carried: dict[str, Any], previous: Any) -> State | 
     """The state before the event: its old values laid over the object. None where they do not make one: the event's
     own state is right all the same, and only its place within its second is known less well.
     """
-    if type(previous) is not dict or not previous or handler.state is None:
+    if type(previous) is not dict or handler.state is None:
         return None
     try:
         return handler.state(Part(_laid_over(carried, previous), "data.previous_attributes"))
@@ -91,11 +90,15 @@ def _before(handler: Object, carried: dict[str, Any], previous: Any) -> State | 
 
 
 def _laid_over(current: dict[str, Any], previous: dict[str, Any]) -> dict[str, Any]:
-    """Objects merge field by field, anything else (arrays too) is replaced whole, as Stripe writes the differences."""
+    """Objects merge field by field, anything else (arrays too) is replaced whole, as Stripe writes the differences.
+
+    Old values with an `object` word are a whole object that stood there before: of one that changed, it never differs.
+    """
     merged = dict(current)
     for key, old in previous.items():
         now = merged.get(key)
-        merged[key] = _laid_over(now, old) if type(old) is dict and type(now) is dict else old
+        partial = type(old) is dict and type(now) is dict and "object" not in old
+        merged[key] = _laid_over(now, old) if partial else old
     return merged
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from billing.snapshots import Kind, State
 
@@ -100,6 +100,15 @@ EVENTS: Final[dict[str, str]] = {
     f"{family}.{change}": carried for family, (carried, changes) in _USED.items() for change in changes
 }
 """Event type → the object that it carries."""
+
+IMPLIED: Final[dict[str, dict[str, Any]]] = {
+    **{event: {"deleted": True} for event in EVENTS if event.endswith(".deleted")},
+    "checkout.session.completed": {"status": "complete"},
+    "checkout.session.expired": {"status": "expired"},
+}
+"""What an event's type says of its object where the object does not: `deleted` as on a deleted object that is read,
+and the status of sessions, which came in 2022.
+"""
 
 FACTS: Final[dict[str, Teach]] = {
     "customer.subscription.trial_will_end": subscription.trial_will_end,

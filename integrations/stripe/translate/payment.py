@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from billing.snapshots import UNKNOWN, Fact, Kind, PaymentState, Unknown
 
 from .declines import classify
 from .lesson import Lesson
 from .part import Part
+
+_INVOICE: Final = re.compile(r"in_(?!.{22}$)\w{1,252}")
+"""An order reference that is an invoice's id. 25 characters are an id of 27 that was cut: clover does that."""
 
 
 def state(payment: Part) -> PaymentState:
@@ -87,9 +91,9 @@ def _charge(payment: Part) -> str | None | Unknown:
 
 
 def _invoice(payment: Part) -> str | None:
-    """Named until 2025-02; since then only where Billing left its order reference."""
+    """Named until 2025-02; since then only where Billing left its order reference, and only where that is whole."""
     if (named := payment.ref("invoice")) is not None:
         return named
     details = payment.part("payment_details")
     reference = details.text("order_reference") if details else None
-    return reference if reference and reference.startswith("in_") and len(reference) < 256 else None
+    return reference if reference and _INVOICE.fullmatch(reference) else None
