@@ -1,4 +1,4 @@
-"""Which processes belong to a folder: by their command line or by PQ_HOME in their environment. Linux only."""
+"""Which processes belong to a folder: by command line, environment (PQ_HOME) or working folder. Linux only."""
 
 import os
 import time
@@ -14,9 +14,10 @@ def processes_of(folder: Path) -> dict[int, str]:
         try:
             command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
             environment = (entry / "environ").read_bytes().decode(errors="replace")
+            working = str((entry / "cwd").readlink())
         except OSError:
             continue
-        if command and (str(folder) in command or str(folder) in environment):
+        if command and any(str(folder) in text for text in (command, environment, working)):
             found[int(entry.name)] = command
     return found
 
