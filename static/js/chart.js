@@ -1,5 +1,7 @@
 // Reads a chart by pointer or arrow keys: a cursor in the drawing, and the day and its value in words.
 (() => {
+  let reading = null; // {id of the plot, number of the day}: survives the swap of a live region
+
   const rows = (plot) => [...document.querySelectorAll(`#${CSS.escape(plot.dataset.chart)} tbody tr`)].reverse();
 
   const read = (plot, index) => {
@@ -11,11 +13,13 @@
     cursor.setAttribute("x1", row.dataset.x);
     cursor.setAttribute("x2", row.dataset.x);
     plot.dataset.reading = String(at);
+    reading = { id: plot.id, at };
     const output = document.getElementById(`${plot.dataset.chart}-reading`);
     output.textContent = `${row.cells[0].textContent.trim()}: ${row.cells[1].textContent.trim()}`;
   };
 
   const leave = (plot) => {
+    reading = null;
     delete plot.dataset.reading;
     document.getElementById(`${plot.dataset.chart}-reading`).textContent = "";
   };
@@ -35,6 +39,11 @@
 
   document.addEventListener("focusout", (event) => {
     if (event.target.matches?.("[data-chart]")) leave(event.target);
+  });
+
+  document.addEventListener("htmx:afterSettle", () => {
+    const plot = reading && document.getElementById(reading.id);
+    if (plot) read(plot, reading.at);
   });
 
   document.addEventListener("keydown", (event) => {

@@ -1,0 +1,92 @@
+"""URLs of the gallery: the sample pages, and every name that templates link to."""
+
+from __future__ import annotations
+
+from itertools import count
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import include, path
+from django.utils.html import format_html, format_html_join
+
+from . import accounts, samples
+
+versions = count(100)
+
+
+def index(request: HttpRequest) -> HttpResponse:
+    """Links to all pages."""
+    items = format_html_join("", '<li><a href="/gallery/{0}/">{0}</a></li>', ((name,) for name in all_pages()))
+    return HttpResponse(format_html("<!doctype html><title>Gallery</title><ul>{}</ul>", items))
+
+
+def page(request: HttpRequest, name: str) -> HttpResponse:
+    """One page with its sample context."""
+    try:
+        wanted = all_pages()[name]
+    except KeyError:
+        raise Http404 from None
+    context = {"nav": {}, **wanted.context}
+    return render(request, wanted.template, context, status=wanted.status)
+
+
+def live(request: HttpRequest, slug: str, mode: str) -> HttpResponse:
+    """The dashboard's partial: new numbers each time when the sample asks for it, else 204."""
+    if request.COOKIES.get("moving") != "1":
+        return HttpResponse(status=204)
+    version = next(versions)
+    board = samples.dashboard(version=version)
+    board["currencies"][0]["mrr"] = samples.usd(f"{48310 + version}.50")
+    return render(request, "billing/_dashboard_live.html", {"nav": samples.nav(mode, "dashboard"), "dashboard": board})
+
+
+def step(request: HttpRequest, slug: str, mode: str) -> HttpResponse:
+    """The panel after one more check."""
+    return render(request, "integrations/_stripe_panel.html", {"nav": samples.nav(), "panel": samples.connected_panel(mode)})
+
+
+def verify(request: HttpRequest, slug: str, mode: str) -> HttpResponse:
+    """The panel of a form that was refused."""
+    panel = samples.failing_panel() if mode == "test" else samples.panel(mode)
+    return render(request, "integrations/_stripe_panel.html", {"nav": samples.nav(), "panel": panel}, status=422)
+
+
+def all_pages() -> dict[str, samples.Page]:
+    return {**samples.pages(), **dict(accounts.pages())}
+
+
+def nothing(request: HttpRequest, **kwargs: object) -> HttpResponse:
+    return HttpResponse(status=204)
+
+
+billing_urls = ([path("w/<slug>/<mode>/", nothing, name="dashboard"), path("w/<slug>/<mode>/live/", live, name="dashboard_live")], "billing")
+integrations_urls = (
+    [
+        path("w/<slug>/settings/integrations/stripe/", nothing, name="stripe"),
+        path("w/<slug>/settings/integrations/stripe/<mode>/verify/", verify, name="stripe_verify"),
+        path("w/<slug>/settings/integrations/stripe/<mode>/verify/step/", step, name="stripe_step"),
+    ],
+    "integrations",
+)
+workspaces_urls = (
+    [
+        path("w/new/", nothing, name="new"),
+        path("w/<slug>/settings/", nothing, name="settings"),
+        path("w/<slug>/settings/members/", nothing, name="members"),
+        path("w/<slug>/settings/members/invite/", nothing, name="invite"),
+        path("w/<slug>/settings/members/invitations/<int:id>/revoke/", nothing, name="invitation_revoke"),
+        path("w/<slug>/settings/members/<int:id>/role/", nothing, name="member_role"),
+        path("w/<slug>/settings/members/<int:id>/remove/", nothing, name="member_remove"),
+    ],
+    "workspaces",
+)
+urlpatterns = [
+    path("", nothing, name="home"),
+    path("gallery/", index),
+    path("gallery/<name>/", page),
+    path("accounts/", include("allauth.urls")),
+    path("admin/", include(([path("", nothing, name="index")], "admin"))),
+    path("", include(billing_urls)),
+    path("", include(integrations_urls)),
+    path("", include(workspaces_urls)),
+]
