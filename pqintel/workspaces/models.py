@@ -119,7 +119,7 @@ class Invitation(TenantModel):
     email = models.EmailField(max_length=254)
     role = models.CharField(max_length=10, choices=[(r.value, r.value.title()) for r in Role])
     token_hash = models.BinaryField(max_length=32)
-    invited_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    invited_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False)
     created_at = models.DateTimeField(default=now, editable=False)
     expires_at = models.DateTimeField(default=invitation_end)
     accepted_at = models.DateTimeField(null=True, blank=True)
