@@ -1,7 +1,7 @@
 """AES-256-GCM with a ring of keys: one writes, all read.
 
-A sealed value is `version | length of key id | key id | nonce | ciphertext and tag`. The associated data binds it to its
-place (table, column, workspace, row): a ciphertext copied elsewhere does not open.
+A sealed value is `version | length of key id | key id | nonce | ciphertext and tag`. The associated data binds it to
+its place (table, column, workspace, row): a ciphertext copied elsewhere does not open.
 """
 
 from __future__ import annotations
@@ -50,15 +50,24 @@ class Ring:
         if not self._ciphers:
             raise ImproperlyConfigured("PQ_KEYS is empty: set at least one key, id:64 hex digits.")
         self.active = next(iter(self._ciphers))
-        self._head = bytes([VERSION, len(self.active)]) + self.active.encode()
+
+    @property
+    def head(self) -> bytes:
+        """What every value begins with that the active key sealed."""
+        return _head(self.active)
 
     @property
     def key_ids(self) -> tuple[str, ...]:
         return tuple(self._ciphers)
 
     def seal(self, plain: bytes, *place: object) -> bytes:
-        nonce = os.urandom(NONCE_BYTES)
-        return self._head + nonce + self._ciphers[self.active].encrypt(nonce, plain, _bind(self._head, place))
+        """Seal with the active key, for one place."""
+        return self.seal_with(self.active, plain, *place)
+
+    def seal_with(self, key_id: str, plain: bytes, *place: object) -> bytes:
+        """Seal with a key of choice; for canaries."""
+        head, nonce = _head(key_id), os.urandom(NONCE_BYTES)
+        return head + nonce + self._ciphers[key_id].encrypt(nonce, plain, _bind(head, place))
 
     def unseal(self, sealed: bytes, *place: object) -> bytes:
         """Open a sealed value at its place.
@@ -88,6 +97,10 @@ class Ring:
         if len(sealed) < 2 or sealed[0] != VERSION:
             raise SealError("Not a sealed value of a known version.")
         return sealed[2 : 2 + sealed[1]].decode("ascii", "replace")
+
+
+def _head(key_id: str) -> bytes:
+    return bytes([VERSION, len(key_id)]) + key_id.encode()
 
 
 def _bind(head: bytes, place: tuple[object, ...]) -> bytes:

@@ -5,13 +5,13 @@ The field machinery is django-fernet-fields'; the cipher is ours, because Fernet
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models.query_utils import DeferredAttribute
 from fernet_fields import EncryptedTextField
 
-from .cipher import Ring, SealError, ring
+from .cipher import SealError, ring
 from .secret import Secret
 
 
@@ -23,6 +23,8 @@ class Sealed(bytes):
 
 class SealedAttribute(DeferredAttribute):
     """Opens the ciphertext when the attribute is read; a data descriptor, so that assignments pass through it."""
+
+    field: SealedTextField
 
     def __get__(self, instance: models.Model | None, cls: Any = None) -> Any:
         value = super().__get__(instance, cls)
@@ -45,8 +47,10 @@ class SealedTextField(EncryptedTextField):
 
     descriptor_class = SealedAttribute
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    if TYPE_CHECKING:  # what a row's attribute gives and takes: a Secret (or None), text or a Secret
+
+        def __get__(self, instance: Any, owner: Any) -> Any: ...
+        def __set__(self, instance: Any, value: str | Secret | None) -> None: ...
 
     def place(self, row: Any) -> tuple[object, ...]:
         if row.pk is None or row.workspace_id is None:
@@ -75,10 +79,25 @@ class SealedTextField(EncryptedTextField):
             raise SealError(f"{self.name}: write through save() or bulk_create(), not update().")
         return connection.Database.Binary(bytes(value))
 
-    def reseal(self, row: models.Model) -> bool:
-        """Seal the row's value anew where it does not lie under the active key; the caller saves. True if changed."""
-        raw = row.__dict__.get(self.attname)
-        if not isinstance(raw, Sealed) or Ring.key_id(raw) == ring().active:
-            return False
-        setattr(row, self.attname, getattr(row, self.attname))
-        return True
+
+class SealedBytesField(models.BinaryField):  # type: ignore[type-arg]  # generic for mypy alone
+    """Bytes that their writer seals by hand, to (table, column, workspace, `identity`): reading gives the ciphertext.
+
+    For rows written by the thousand or by a function of the database. It says where the values lie, so that a new key
+    reaches them; the column itself is a plain BinaryField's.
+    """
+
+    def __init__(self, *args: Any, identity: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.identity = identity
+
+    def deconstruct(self) -> Any:
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.BinaryField", args, kwargs
+
+    def clone(self) -> SealedBytesField:
+        _, _, args, kwargs = self.deconstruct()
+        return type(self)(*args, identity=self.identity, **kwargs)
+
+    def place(self, row: Any) -> tuple[object, ...]:
+        return (row._meta.db_table, self.column, row.workspace_id, getattr(row, self.identity))

@@ -5,6 +5,7 @@ import re
 
 _SECRETS = re.compile(
     r"(?:sk|rk|pk)_(?:live|test)_\w+|whsec_[\w+/=]+|xox[a-z]-[\w-]+|hooks\.slack\.com/services/[\w/]+|\d{6,}:[\w-]{35}"
+    r"|(?<!sha256:)\b[0-9a-f]{64}\b"  # a key of the ring
     r"|(?<=/webhooks/stripe/)[\w-]+|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"
 )
 MASK = "•••"
@@ -24,4 +25,6 @@ class ScrubFilter(logging.Filter):
             record.exc_text = logging.Formatter().formatException(record.exc_info)
         if record.exc_text:
             record.exc_text = scrub(record.exc_text)
+        if record.stack_info:
+            record.stack_info = scrub(record.stack_info)
         return True

@@ -1,0 +1,34 @@
+"""System checks: `check` judges the form of PQ_KEYS, `migrate` and `check --database` compare it with the data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
+
+from .canaries import key_problems
+from .cipher import ring
+
+
+@checks.register(checks.Tags.security)
+def keys_are_well_formed(**_: Any) -> list[checks.CheckMessage]:
+    """vault.E001: PQ_KEYS cannot be read as a ring of 32-byte keys."""
+    try:
+        ring()
+    except ImproperlyConfigured as error:
+        return [checks.Error(str(error), hint="Make a key with: openssl rand -hex 32", id="vault.E001")]
+    return []
+
+
+@checks.register(checks.Tags.database)
+def keys_fit_the_data(databases: Sequence[str] | None = None, **_: Any) -> list[checks.CheckMessage]:
+    """vault.E002: a key is not the one that sealed the data, or is missing while data needs it."""
+    if not databases or "default" not in databases or keys_are_well_formed():
+        return []
+    try:
+        return [checks.Error(problem, id="vault.E002") for problem in key_problems()]
+    except DatabaseError as error:
+        return [checks.Warning(f"The keys could not be checked: {type(error).__name__}.", id="vault.W001")]
