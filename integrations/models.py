@@ -8,7 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from billing.modes import Mode
-from pqintel.vault import SealedTextField
+from pqintel.vault import SealedBytesField, SealedTextField
 from pqintel.workspaces.tenancy import TenantModel
 
 MODES = [(mode.value, mode.value.title()) for mode in Mode]
@@ -102,7 +102,7 @@ class InboxEvent(TenantModel):
     mode = models.CharField(max_length=4, choices=MODES)
     event_id = models.TextField()
     state = models.CharField(max_length=11, choices=InboxState, default=InboxState.PENDING)
-    body = models.BinaryField(null=True)
+    body = SealedBytesField(identity="event_id", null=True)
     tries = models.SmallIntegerField(default=0)
     solo_tries = models.SmallIntegerField(default=0)
     received_at = models.DateTimeField()

@@ -16,5 +16,6 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("", include("pqintel.workspaces.urls")),
+    path("", include("integrations.urls")),
     path("w/<slug:slug>/<mode:mode>/", include("billing.urls")),
 ]

@@ -1,0 +1,57 @@
+"""Forms of integrations. What is typed into them is a secret: it is judged, sealed, and never rendered again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+
+from billing.modes import Mode
+
+from .stripe.connections import FIELDS
+from .stripe.verification import formats
+
+
+class StripeCredentialsForm(forms.Form):
+    """The three values of one mode. What is left empty stays what is `stored`; together they must be complete.
+
+    `stored` holds the plain stored values by field name; None where nothing is stored.
+    """
+
+    publishable_key = forms.CharField(required=False)
+    secret_key = forms.CharField(
+        required=False, help_text="A restricted key is best: it can only read what it is given."
+    )
+    webhook_secret = forms.CharField(
+        required=False, help_text="Stripe shows it on the endpoint's page, or `stripe listen` prints it."
+    )
+
+    def __init__(self, mode: Mode, stored: Mapping[str, str | None], data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(data, auto_id=f"{mode}_%s")
+        self._mode, self._stored = mode, stored
+        for name in FIELDS:
+            field = self.fields[name]
+            field.label = formats.LABELS[name]
+            field.widget = forms.PasswordInput(
+                render_value=False,
+                attrs={
+                    "autocomplete": "off",
+                    "autocapitalize": "off",
+                    "spellcheck": "false",
+                    "placeholder": formats.EXAMPLES[name].format(mode=mode),
+                },
+            )
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        values = {name: given.get(name) or self._stored.get(name) for name in FIELDS}
+        problems = formats.format_problems(self._mode, values) | formats.mode_problems(self._mode, values)
+        for name, problem in problems.items():
+            self.add_error(name, problem)
+        return given
+
+    @property
+    def given(self) -> dict[str, str]:
+        """What was typed, of a valid form."""
+        return {name: self.cleaned_data[name] for name in FIELDS if self.cleaned_data.get(name)}

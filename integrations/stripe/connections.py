@@ -1,0 +1,141 @@
+"""The credentials of a workspace in one mode: made, drafted, promoted, and shown only as masks.
+
+Every function works inside the workspace's scope and opens its own transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.db import connection as database
+from django.db import transaction
+from django.utils import timezone
+
+from billing.modes import Mode
+from integrations.models import Connection, ConnectionStatus, SigningState
+from pqintel.vault import Secret
+from pqintel.workspaces.models import Workspace
+
+from .accounts import refuse_conflict
+
+FIELDS: Final = ("publishable_key", "secret_key", "webhook_secret")
+PREVIOUS_VALID: Final = timedelta(hours=24)
+"""How long a replaced signing secret still verifies: Stripe rolls secrets with as long an overlap."""
+
+_MOVES: Final[dict[str, frozenset[str]]] = {
+    ConnectionStatus.NEW: frozenset({ConnectionStatus.DRAFT, ConnectionStatus.CONNECTED}),
+    ConnectionStatus.DRAFT: frozenset({ConnectionStatus.DRAFT, ConnectionStatus.CONNECTED}),
+    ConnectionStatus.CONNECTED: frozenset({ConnectionStatus.CONNECTED, ConnectionStatus.BROKEN}),
+    ConnectionStatus.BROKEN: frozenset({ConnectionStatus.BROKEN, ConnectionStatus.CONNECTED}),
+}
+
+
+class NotAllowed(Exception):  # noqa: N818 - it names the outcome
+    """A connection cannot go from its status to that one."""
+
+
+def connection_for(workspace: Workspace, mode: Mode) -> Connection:
+    """The workspace's connection in a mode; made, with the token of its webhook URL, when there is none. Idempotent."""
+    with transaction.atomic():
+        token = secrets.token_urlsafe(32)
+        return Connection.objects.get_or_create(
+            workspace=workspace, mode=mode, defaults={"token": token, "token_hash": token_hash(token)}
+        )[0]
+
+
+def token_hash(token: str) -> bytes:
+    """What a token is looked up by: its SHA-256."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def webhook_url(connection: Connection) -> str:
+    """The absolute URL that Stripe delivers to. Itself a secret, shown to those who configure. Raises SealError."""
+    return f"{settings.PQ_BASE_URL}/webhooks/stripe/{connection.token.reveal()}/"
+
+
+def candidate(connection: Connection, field: str) -> Secret | None:
+    """The drafted value, else the working one. Raises SealError."""
+    drafted: Secret | None = getattr(connection, f"draft_{field}")
+    return drafted if drafted is not None else getattr(connection, field)
+
+
+def has_draft(connection: Connection) -> bool:
+    """Whether anything was entered that has not passed its checks yet. Opens nothing."""
+    return any(connection.__dict__.get(f"draft_{field}") is not None for field in FIELDS)
+
+
+def mask(field: str, secret: Secret) -> str:
+    """How a stored secret is shown: an API key's prefix and last four, a signing secret's fingerprint."""
+    value = secret.reveal()
+    if field == "webhook_secret":
+        return f"fingerprint {hashlib.sha256(value.encode()).hexdigest()[:8]}"
+    return f"{value[:8]}••••{value[-4:]}"
+
+
+def masks(connection: Connection) -> dict[str, str | None]:
+    """The masks of what would be verified now, None where nothing is stored. Raises SealError."""
+    values = {field: candidate(connection, field) for field in FIELDS}
+    return {field: None if value is None else mask(field, value) for field, value in values.items()}
+
+
+def locked(connection: Connection) -> Connection:
+    """A fresh copy of the row, locked until the transaction ends."""
+    return Connection.objects.select_for_update().get(pk=connection.pk)
+
+
+def save_draft(connection: Connection, given: Mapping[str, str]) -> Connection:
+    """Seal the given values beside the working ones; fields that are absent or blank stay what they are."""
+    with transaction.atomic():
+        row = locked(connection)
+        entered = {field: given[field] for field in FIELDS if given.get(field)}
+        for field, value in entered.items():
+            setattr(row, f"draft_{field}", value)
+        if entered and row.status == ConnectionStatus.NEW:
+            move(row, ConnectionStatus.DRAFT)
+        row.save(update_fields=["status", *(f"draft_{field}" for field in entered)])
+        return row
+
+
+def promote(connection: Connection, account_id: str | None, now: datetime | None = None) -> Connection:
+    """Make the drafts the working credentials. The signing secret they replace stays valid for 24 h.
+
+    Raises:
+        AccountConflict: the account is connected elsewhere, is another one than before, or is one too many.
+    """
+    now = now or timezone.now()
+    with transaction.atomic():
+        with database.cursor() as cursor:  # one promotion at a time, so that no account is connected twice
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('pqintel: promote a connection', 0))")
+        row = locked(connection)
+        refuse_conflict(row, account_id)
+        _take_over(row, now)
+        move(row, ConnectionStatus.CONNECTED)
+        row.connected_at = row.connected_at or now
+        row.account_id = account_id or row.account_id
+        row.save()
+        return row
+
+
+def move(row: Connection, status: ConnectionStatus) -> None:
+    """Change the status of a locked row; the caller saves. Raises NotAllowed."""
+    if status not in _MOVES[row.status]:
+        raise NotAllowed(f"{row.status} -> {status}")
+    row.status = status
+
+
+def _take_over(row: Connection, now: datetime) -> None:
+    entered: Secret | None = row.draft_webhook_secret
+    working: Secret | None = row.webhook_secret
+    if entered is not None and entered != working:
+        if working is not None:
+            row.previous_webhook_secret, row.previous_valid_until = working, now + PREVIOUS_VALID
+        row.signing_state, row.signing_at = SigningState.UNPROVEN, now
+    for field in FIELDS:
+        if (drafted := getattr(row, f"draft_{field}")) is not None:
+            setattr(row, field, drafted)
+            setattr(row, f"draft_{field}", None)

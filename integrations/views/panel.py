@@ -1,0 +1,142 @@
+"""What one side (test or live) of the Stripe page shows: docs/design.md, `integrations/stripe.html`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max, Sum
+from django.utils import timezone
+
+from billing.modes import Mode
+from integrations.forms import StripeCredentialsForm
+from integrations.models import Connection, ConnectionStatus, RefusedDelivery, SigningState
+from integrations.stripe import connections
+from integrations.stripe.events_wanted import RECOMMENDED_EVENTS, REQUIRED_EVENTS
+from integrations.stripe.kinds import key_form_url
+from integrations.stripe.signature import Reason
+from integrations.stripe.verification import UNREADABLE, Line, Run
+from pqintel.vault import SealError
+from pqintel.workspaces.models import Workspace
+
+REFUSED_FOR = timedelta(days=7)
+"""How far back refused deliveries are shown."""
+
+_STATUS = {ConnectionStatus.NEW: "not connected"}
+_REASONS: dict[str, str] = {
+    Reason.MISMATCH: "The signature does not match the signing secret stored here",
+    Reason.MISSING: "There was no signature: not sent by Stripe, or a proxy removed the header",
+    Reason.MALFORMED: "The signature could not be read: a proxy changed the header, or it is not Stripe's",
+    Reason.STALE: "Signed more than 5 minutes before: sent again by somebody, or this server's clock is wrong",
+    Reason.FUTURE: "Signed more than 5 minutes ahead: this server's clock is wrong",
+}
+_SIGNING = {
+    SigningState.UNPROVEN: "No delivery of Stripe's has arrived with it yet. The first one proves it.",
+    SigningState.PROVEN: "A delivery of Stripe's was verified with it.",
+    SigningState.REFUSED: "A delivery was signed with another secret. Copy the signing secret of the endpoint with "
+    "this URL again: every endpoint has its own, and one that was deleted and made anew has a new one.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Refused deliveries of one reason, in words."""
+
+    reason: str
+    count: int
+    last_at: datetime
+
+
+@dataclass(slots=True)
+class Panel:
+    """One side of the page. `form` is absent for those who may not configure, and nothing secret is in the rest."""
+
+    mode: Mode
+    can_edit: bool
+    key_form_url: str
+    form: StripeCredentialsForm | None = None
+    webhook_url: str = ""
+    status: str = "not connected"
+    stored: dict[str, str | None] = field(default_factory=dict)
+    signing_state: str | None = None
+    signing_detail: str = ""
+    checks: list[dict[str, Any]] = field(default_factory=list)
+    next_step: str | None = None
+    connected_at: datetime | None = None
+    last_delivery_at: datetime | None = None
+    refused: list[Refused] = field(default_factory=list)
+    required_events: tuple[str, ...] = tuple(REQUIRED_EVENTS)
+    recommended_events: tuple[str, ...] = tuple(RECOMMENDED_EVENTS)
+
+
+def panel_of(workspace: Workspace, mode: Mode, *, can_edit: bool, form: StripeCredentialsForm | None = None) -> Panel:
+    """Build a panel; for those who may configure, make the connection (and its URL) when there is none yet."""
+    with transaction.atomic():
+        found = Connection.objects.filter(workspace=workspace, mode=mode).first()
+        row = connections.connection_for(workspace, mode) if found is None and can_edit else found
+        refused = _refused(row) if row is not None else {}
+    panel = Panel(mode=mode, can_edit=can_edit, key_form_url=key_form_url(mode))
+    if row is None:
+        return panel
+    _tell_state(panel, row, refused)
+    _tell_checks(panel, row)
+    try:
+        panel.stored = connections.masks(row)
+        panel.webhook_url = connections.webhook_url(row) if can_edit else ""
+    except SealError:
+        _tell_unreadable(panel)
+        return panel
+    if can_edit:
+        panel.form = form or StripeCredentialsForm(mode, {})
+    return panel
+
+
+def stored_values(row: Connection) -> dict[str, str | None]:
+    """The plain stored values, for judging new ones beside them. Raises SealError."""
+    secrets = {name: connections.candidate(row, name) for name in connections.FIELDS}
+    return {name: None if secret is None else secret.reveal() for name, secret in secrets.items()}
+
+
+def signing(row: Connection, mismatch_at: datetime | None) -> SigningState | None:
+    """How far the signing secret is proven; None without one. A refusal counts until a delivery proves the secret."""
+    if row.__dict__.get("webhook_secret") is None:
+        return None
+    if mismatch_at is not None and (row.signing_at is None or mismatch_at > row.signing_at):
+        return SigningState.REFUSED
+    return SigningState(row.signing_state)
+
+
+def _tell_state(panel: Panel, row: Connection, refused: dict[str, tuple[int, datetime]]) -> None:
+    panel.status = _STATUS.get(ConnectionStatus(row.status), row.status)
+    panel.connected_at, panel.last_delivery_at = row.connected_at, row.last_delivery_at
+    panel.refused = [Refused(_REASONS.get(reason, reason), count, at) for reason, (count, at) in refused.items()]
+    mismatch = refused.get(Reason.MISMATCH)
+    if state := signing(row, mismatch[1] if mismatch else None):
+        panel.signing_state, panel.signing_detail = state.value, _SIGNING[state]
+
+
+def _tell_checks(panel: Panel, row: Connection) -> None:
+    if run := Run.of(row):
+        panel.checks = [asdict(line) for line in run.lines]
+        panel.next_step = run.next if panel.can_edit else None
+
+
+def _tell_unreadable(panel: Panel) -> None:
+    """The vault cannot open this connection: say so, offer nothing that would need it."""
+    line = Line("vault", "Stored credentials", UNREADABLE.state, UNREADABLE.detail, UNREADABLE.remedy)
+    panel.status, panel.can_edit, panel.next_step = ConnectionStatus.BROKEN.value, False, None
+    panel.stored, panel.checks = {}, [asdict(line)]
+
+
+def _refused(row: Connection) -> dict[str, tuple[int, datetime]]:
+    """By reason, the latest first: how many, and when last."""
+    since = timezone.now() - REFUSED_FOR
+    rows = (
+        RefusedDelivery.objects.filter(workspace_id=row.workspace_id, connection=row, last_at__gte=since)
+        .values("reason")
+        .annotate(total=Sum("count"), latest=Max("last_at"))
+        .order_by("-latest")
+    )
+    return {found["reason"]: (found["total"], found["latest"]) for found in rows}
