@@ -56,7 +56,9 @@ class Changes(Subscriptions):
         if (chosen.interval, chosen.interval_count) != (first.price.interval, first.price.interval_count):
             raise RefusedError("the price has another interval than the subscription")
         item = replace(
-            self._new_item(found.id, chosen, quantity, self.now), current_period_end=first.current_period_end
+            self._new_item(found.id, chosen, quantity, self.now),
+            current_period_start=first.current_period_start,
+            current_period_end=first.current_period_end,
         )
         return self._exchange(found, [], [item], proration)
 

@@ -213,7 +213,7 @@ class Collection(Invoicing):
         """The retries are over: do to the subscription what the account's settings say."""
         found = self.invoices[invoice]
         subscription = self.subscriptions[found.subscription] if found.subscription else None
-        if found.status != "open" or subscription is None or subscription.status not in ("active", "past_due"):
+        if found.status != "open" or subscription is None or subscription.status != "past_due":
             return
         if self.settings.after_retries == "canceled":
             self._end(subscription, "payment_failed")

@@ -36,11 +36,11 @@ class Invoicing(Payments):
 
     @verb
     def delete_draft(self, invoice: str) -> None:
-        """Delete a draft; emits invoice.deleted. Raises RefusedError for any other status."""
+        """Delete a one-off draft; emits invoice.deleted. Raises RefusedError for anything else, as Stripe does."""
         found = self._with_status(invoice, "draft")
-        del self.invoices[invoice]
         if found.subscription is not None:
-            self._invoices_of[found.subscription].remove(invoice)
+            raise RefusedError("the invoice of a subscription can only be voided")
+        del self.invoices[invoice]
         self.emit("invoice.deleted", found)
 
     def _draft(

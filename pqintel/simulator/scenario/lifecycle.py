@@ -23,13 +23,16 @@ _ENDINGS: tuple[Literal["canceled", "unpaid", "past_due", "paused"], ...] = (
 )
 
 
-def random_lifecycle(seed: int | str, size: int, *, livemode: bool = False) -> Account:
+def random_lifecycle(
+    seed: int | str, size: int, *, livemode: bool = False, customer_discounts: bool = False
+) -> Account:
     """Return an account after `size` random happenings, at whose end the clock has gone on for some more weeks.
 
     All prices, coupons, statuses and verbs occur; about half of the happenings share their second with the one
-    before. The same seed and size give the same account.
+    before. The same arguments give the same account. Discounts that belong to a customer instead of a subscription
+    occur only when asked for.
     """
-    life = _Life(seed, livemode=livemode)
+    life = _Life(seed, livemode=livemode, customer_discounts=customer_discounts)
     for _ in range(size):
         life.account.advance(life.account.now + life.random.choice(_PAUSES))
         life.happen()
@@ -40,7 +43,8 @@ def random_lifecycle(seed: int | str, size: int, *, livemode: bool = False) -> A
 class _Life:
     """One random history on its way."""
 
-    def __init__(self, seed: int | str, *, livemode: bool) -> None:
+    def __init__(self, seed: int | str, *, livemode: bool, customer_discounts: bool) -> None:
+        self._customer_discounts = customer_discounts
         self.random = Random(f"life:{seed}")
         settings = Settings(
             after_retries=self.random.choice(_ENDINGS),
@@ -94,7 +98,7 @@ class _Life:
             self.random.choice((self._check_out, self._subscribe, self._without_subscription))()
             return
         subscription = self.random.choice(running)
-        choices = self._for_trial if subscription.status == "trialing" else self._for_running
+        choices = {"trialing": self._for_trial, "paused": self._for_paused}.get(subscription.status, self._for_running)
         self.random.choice((*choices(), *self._for_any()))(subscription)
 
     def _running(self) -> list[Subscription]:
@@ -107,6 +111,9 @@ class _Life:
             lambda s: account.extend_trial(s.id, account.now + self.random.randint(1, 20) * DAY),
             lambda s: account.remove_card(s.customer),
         )
+
+    def _for_paused(self) -> tuple[Callable[[Subscription], object], ...]:
+        return (lambda s: self.account.resume(s.id), lambda s: self.account.replace_card(s.customer)) * 3
 
     def _for_running(self) -> tuple[Callable[[Subscription], object], ...]:
         account = self.account
@@ -122,7 +129,9 @@ class _Life:
 
     def _for_any(self) -> tuple[Callable[[Subscription], object], ...]:
         account = self.account
+        of_customer = (self._discount_customer,) if self._customer_discounts else ()
         return (
+            *of_customer,
             self._change_quantity,
             lambda s: account.apply_coupon(s.id, self.random.choice(self._coupons[s.currency]).id),
             self._discount_item,
@@ -196,15 +205,27 @@ class _Life:
         customer = account.create_customer(name="Guest").id
         if self.random.random() < 0.3:
             account.decline_next(customer, self._codes()[0])
-        match self.random.randint(0, 3):
+        match self.random.randint(0, 5):
             case 0:
                 account.take_payment(customer, self.random.randint(100, 9000), description="Workshop")
             case 1:
                 account.invoice_once(customer, self.random.randint(100, 9000))
             case 2:
                 account.invoice_once(customer, 5000, collection_method="send_invoice", days_until_due=7)
+            case 3:
+                draft = account.invoice_once(customer, self.random.randint(100, 9000), finalize=False)
+                self.random.choice((account.finalize_invoice, account.delete_draft))(draft.id)
+            case 4:
+                self._change_catalogue()
             case _:
                 account.open_checkout(self._cart()[1])
+
+    def _change_catalogue(self) -> None:
+        price = self.random.choice(list(self.account.prices))
+        if self.random.random() < 0.5:
+            self.account.update_price(price, nickname=f"Price {self.random.randint(1, 9)}")
+        else:
+            self.account.update_product(self.account.prices[price].product, name=f"Plan {self.random.randint(1, 9)}")
 
     # Changing --------------------------------------------------------------------------------------------------------
 
@@ -241,6 +262,11 @@ class _Life:
         coupon = self.random.choice(self._coupons[subscription.currency])
         self.account.apply_coupon(subscription.id, coupon.id, item=self.random.choice(subscription.items).id)
 
+    def _discount_customer(self, subscription: Subscription) -> None:
+        coupon = self.random.choice(self._coupons[subscription.currency])
+        if coupon.amount_off is None:  # an amount would not fit the customer's subscriptions in other currencies
+            self.account.apply_customer_coupon(subscription.customer, coupon.id)
+
     def _pause(self, subscription: Subscription) -> None:
         resumes_at = self.random.choice((None, self.account.now + self.random.randint(1, 40) * DAY))
         behaviors: tuple[PauseBehavior, ...] = ("void", "mark_uncollectible", "keep_as_draft")
@@ -255,11 +281,11 @@ class _Life:
         account = self.account
         open_ones = [i.id for i in account.invoices_of(subscription.id) if i.status == "open"]
         drafts = [i.id for i in account.invoices_of(subscription.id) if i.status == "draft"]
-        if open_ones:
+        if drafts:
+            account.finalize_invoice(self.random.choice(drafts))
+        elif open_ones:
             invoice = self.random.choice(open_ones)
             self.random.choice((account.pay_invoice, account.void_invoice, account.mark_uncollectible))(invoice)
-        elif drafts:
-            self.random.choice((account.finalize_invoice, account.delete_draft))(self.random.choice(drafts))
 
     def _rarely_delete_customer(self, subscription: Subscription) -> None:
         if self.random.random() < 0.2:
