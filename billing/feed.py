@@ -17,7 +17,11 @@ class FeedStatus:
     quarantined: int = 0
 
 
-_ask: Callable[[int, Mode], FeedStatus] = lambda workspace_id, mode: FeedStatus()  # noqa: E731 - replaced at start
+def _nobody(workspace_id: int, mode: Mode) -> FeedStatus:
+    return FeedStatus()
+
+
+_ask: Callable[[int, Mode], FeedStatus] = _nobody
 
 
 def told_by(source: Callable[[int, Mode], FeedStatus]) -> None:

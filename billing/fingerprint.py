@@ -26,9 +26,8 @@ def canonical(workspace_id: int, mode: Mode) -> dict[str, list[Any]]:
         names = [f.attname for f in model._meta.concrete_fields if f.attname not in _LEFT_OUT]
         if model is SyncState:
             names.remove("version")
-        rows = model._default_manager.filter(workspace_id=workspace_id, mode=mode)
-        if model is HistoryEntry:
-            rows = rows.filter(superseded_at=None)
+        present = {"superseded_at": None} if model is HistoryEntry else {}
+        rows = model._default_manager.filter(workspace_id=workspace_id, mode=mode, **present)
         plain = [json.loads(json.dumps(row, cls=DjangoJSONEncoder)) for row in rows.values(*names).iterator()]
         dump[model._meta.model_name or ""] = sorted(plain, key=lambda row: json.dumps(row, sort_keys=True))
     return dump

@@ -63,7 +63,12 @@ def rank(kind: Kind, state: dict[str, Any]) -> tuple[int, ...]:
         case Kind.CUSTOMER:
             return (int(state["deleted"]),)
         case Kind.INVOICE:
-            return (_INVOICE_RANK.get(state["status"], 2), state["attempt_count"], state["amount_paid"], state["attempted"])
+            return (
+                _INVOICE_RANK.get(state["status"], 2),
+                state["attempt_count"],
+                state["amount_paid"],
+                state["attempted"],
+            )
         case Kind.PAYMENT:
             return (_PAYMENT_RANK.get(state["status"], 0), int(bool(state["failure_code"] or state["decline_code"])))
         case Kind.CHECKOUT:

@@ -36,5 +36,3 @@ def live_dashboard(request: Any, slug: str, mode: Mode) -> HttpResponse:
         return HttpResponse(status=204)
     shown = dashboard(request.workspace, mode, timezone.now())
     return render(request, "billing/_dashboard_live.html", {"dashboard": shown})
-
-

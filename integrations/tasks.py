@@ -29,7 +29,8 @@ SELECT DISTINCT c.workspace_id, c.mode FROM integrations_read r JOIN integration
 WHERE r.done_at IS NULL AND r.due_at <= now()
 """
 _WIPE = """
-UPDATE integrations_inboxevent SET body = NULL, state = 'dismissed', reason = left('Dismissed after 30 days: ' || reason, 1000)
+UPDATE integrations_inboxevent
+SET body = NULL, state = 'dismissed', reason = left('Dismissed after 30 days: ' || reason, 1000)
 WHERE workspace_id = %s AND state = 'quarantined' AND received_at < now() - interval '30 days'
 """
 

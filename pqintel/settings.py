@@ -38,7 +38,7 @@ def _owner_only(path: str, flags: int) -> int:
 
 def _kept(name: str, file: str, fresh: str) -> str:
     """A secret from the environment, or in development from a file in PQ_HOME, made (mode 0600) when it is missing."""
-    if value := env.str(name, ""):
+    if value := str(env.str(name, "")):
         return value
     if PRODUCTION:
         raise ImproperlyConfigured(f"PQ_ENV=production needs {name}. README.md, Environment, says how to make one.")
@@ -245,7 +245,7 @@ TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = BASE_DIR / "staticfiles"
-WHITENOISE_USE_FINDERS = not PRODUCTION
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not PRODUCTION
 _static_storage = (
     "whitenoise.storage.CompressedManifestStaticFilesStorage"
     if PRODUCTION

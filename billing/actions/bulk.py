@@ -68,7 +68,7 @@ class Table:
             where = f" WHERE {self.guard}" if self.guard else ""
             conflict = f"(workspace_id, mode, {key}) DO UPDATE SET {sets}{where}"
         return (
-            f"INSERT INTO {self.name} AS t (workspace_id, mode, {names}) "
+            f"INSERT INTO {self.name} AS t (workspace_id, mode, {names}) "  # noqa: S608 - all names are our own
             f"SELECT %s, %s, {values} FROM jsonb_to_recordset(%s::jsonb) AS r({shape}) ON CONFLICT {conflict}"
         )
 
@@ -83,7 +83,8 @@ def fetch(sql: str, params: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any
     """All rows of a query."""
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 def run(sql: str, params: Sequence[Any]) -> None:

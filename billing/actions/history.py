@@ -24,9 +24,11 @@ HISTORY = Table(
     keep=True,
 )
 _LOAD = """
-SELECT h.id, h.kind, h.object_kind, h.object_id, extract(epoch FROM h.happened_at)::bigint, h.event_id, h.before, h.after
+SELECT h.id, h.kind, h.object_kind, h.object_id, extract(epoch FROM h.happened_at)::bigint, h.event_id,
+       h.before, h.after
 FROM unnest(%s::text[], %s::text[], %s::bigint[]) AS t(kind, object_id, since)
-JOIN billing_historyentry h ON h.workspace_id = %s AND h.mode = %s AND h.object_kind = t.kind AND h.object_id = t.object_id
+JOIN billing_historyentry h
+    ON h.workspace_id = %s AND h.mode = %s AND h.object_kind = t.kind AND h.object_id = t.object_id
     AND h.is_change AND h.superseded_at IS NULL AND h.happened_at >= to_timestamp(t.since)
 """
 _SUPERSEDE = "UPDATE billing_historyentry SET superseded_at = %s WHERE workspace_id = %s AND id = ANY(%s)"
@@ -102,9 +104,7 @@ def _describe(kind: Kind, last: Seen | None, step: Seen) -> tuple[str, dict[str,
     return "", None, None  # payments and checkouts: their facts say it
 
 
-def _outdated(
-    workspace_id: int, mode: str, chains: Sequence[Chain]
-) -> tuple[set[int], dict[tuple[Any, ...], int]]:
+def _outdated(workspace_id: int, mode: str, chains: Sequence[Chain]) -> tuple[set[int], dict[tuple[Any, ...], int]]:
     if not chains:
         return set(), {}
     kinds = [str(c.kind) for c in chains]

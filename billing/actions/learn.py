@@ -18,7 +18,9 @@ from .spans import label, respan, wish
 
 LINKS = Table("billing_paymentlink", text("invoice", "payment"), keep=True)
 
-_AWAITING = "SELECT stripe_id, awaiting FROM billing_subscription WHERE workspace_id = %s AND mode = %s AND NOT awaiting = '{}'"
+_AWAITING = (
+    "SELECT stripe_id, awaiting FROM billing_subscription WHERE workspace_id = %s AND mode = %s AND NOT awaiting = '{}'"
+)
 _SYNC = """
 INSERT INTO billing_syncstate AS s (workspace_id, mode, version, last_event_at, last_applied_at)
 VALUES (%s, %s, 1, to_timestamp(%s), %s)
@@ -83,7 +85,10 @@ def _take_terms(catalogue: Catalogue, batch: Iterable[Learned], waiting: dict[st
         own = one.event_type.startswith(_OWN_EVENTS)
         entries += [(2 * one.happened_at + 1 if own else 0, entry) for entry in one.catalogue]
         prices.update(
-            item.price for snapshot in one.snapshots if isinstance(snapshot.state, SubscriptionState) for item in snapshot.state.items
+            item.price
+            for snapshot in one.snapshots
+            if isinstance(snapshot.state, SubscriptionState)
+            for item in snapshot.state.items
         )
     catalogue.load(Price, prices | {entry.id for _, entry in entries if isinstance(entry, Price)})
     known_terms = catalogue.merge(entries)
@@ -107,7 +112,9 @@ def _write_states(workspace_id: int, mode: str, chains: list[timeline.Chain], aw
     whole = {row["stripe_id"] for row in rows[Kind.CUSTOMER]}
     everyone = states.mentioned([v.whole for chain in chains for v in chain.steps])
     rows[Kind.CUSTOMER] += [
-        {"stripe_id": customer, "position": -1, "sure": True, "deleted": False} for customer in everyone if customer not in whole
+        {"stripe_id": customer, "position": -1, "sure": True, "deleted": False}
+        for customer in everyone
+        if customer not in whole
     ]
     for kind, table in states.TABLES.items():
         table.write(workspace_id, mode, sorted(rows[kind], key=lambda r: r["stripe_id"]))

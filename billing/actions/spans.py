@@ -162,5 +162,3 @@ def _load(catalogue: Catalogue, chains: list[Chain]) -> dict[str, dict[int, Span
 
 def _row(span: Span) -> dict[str, Any]:
     return {**span._asdict(), "monthly": str(span.monthly)}
-
-

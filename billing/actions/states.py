@@ -14,7 +14,12 @@ _HEAD = (*text("stripe_id"), *typed("bigint", "position"), *typed("boolean", "su
 
 CUSTOMERS = Table(
     "billing_customer",
-    (*_HEAD, *text("email", "name", "country", "currency"), *instants("created"), *typed("boolean", "delinquent", "deleted")),
+    (
+        *_HEAD,
+        *text("email", "name", "country", "currency"),
+        *instants("created"),
+        *typed("boolean", "delinquent", "deleted"),
+    ),
     # A mere reference (position -1) makes the row known but says nothing about it.
     guard="excluded.position >= 0",
 )
@@ -40,7 +45,9 @@ INVOICES = Table(
         *typed("bigint", "subtotal", "total", "tax", "amount_due", "amount_paid", "amount_remaining"),
         *typed("integer", "attempt_count"),
         *typed("boolean", "attempted"),
-        *instants("created", "next_payment_attempt", "due_date", "period_start", "period_end", "finalized_at", "paid_at"),
+        *instants(
+            "created", "next_payment_attempt", "due_date", "period_start", "period_end", "finalized_at", "paid_at"
+        ),
         *instants("voided_at", "marked_uncollectible_at"),
     ),
 )
@@ -48,7 +55,9 @@ PAYMENTS = Table(
     "billing_payment",
     (
         *_HEAD,
-        *text("customer", "status", "currency", "charge", "failure_code", "decline_code", "advice_code", "failure_message"),
+        *text(
+            "customer", "status", "currency", "charge", "failure_code", "decline_code", "advice_code", "failure_message"
+        ),
         *typed("bigint", "amount", "amount_received"),
         *instants("created"),
     ),

@@ -29,7 +29,8 @@ SELECT t.kind, t.object_id, v.id, v.position, v.event_id, v.before, v.after, v.s
 FROM unnest(%(kinds)s::text[], %(ids)s::text[], %(floors)s::bigint[]) AS t(kind, object_id, floor)
 CROSS JOIN LATERAL (
     SELECT * FROM billing_version
-    WHERE workspace_id = %(ws)s AND mode = %(mode)s AND kind = t.kind AND object_id = t.object_id AND position >= t.floor
+    WHERE workspace_id = %(ws)s AND mode = %(mode)s AND kind = t.kind AND object_id = t.object_id
+      AND position >= t.floor
     UNION ALL
     (SELECT * FROM billing_version
      WHERE workspace_id = %(ws)s AND mode = %(mode)s AND kind = t.kind AND object_id = t.object_id
@@ -125,7 +126,9 @@ def _load(workspace_id: int, mode: str, floors: dict[ObjectKey, int]) -> dict[Ob
         "floors": list(floors.values()),
     }
     objects: dict[ObjectKey, dict[int, Seen]] = {}
-    for kind, object_id, row_id, position, event_id, before, after, state, resolved, chosen, sure in fetch(_LOAD, params):
+    for kind, object_id, row_id, position, event_id, before, after, state, resolved, chosen, sure in fetch(
+        _LOAD, params
+    ):
         state = _json(state)
         resolved = _json(resolved)
         version = Seen(position, event_id, before, after, state, chosen, sure, resolved, (chosen, sure, resolved))

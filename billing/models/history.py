@@ -9,9 +9,9 @@ from .base import BillingModel
 class HistoryEntry(BillingModel):
     """One line of the append-only history.
 
-    A **fact** (`is_change` False) comes straight from an event, carries its own data in `after` and is never taken back.
-    A **change** is one step of an object's chain of states, before → after. When a late event shows that the chain was
-    different, the outdated step is marked superseded, never deleted, and the right one is added.
+    A **fact** (`is_change` False) comes straight from an event, carries its own data in `after` and is never taken
+    back. A **change** is one step of an object's chain of states, before → after. When a late event shows that the
+    chain was different, the outdated step is marked superseded, never deleted, and the right one is added.
     """
 
     kind = models.TextField()
@@ -42,7 +42,9 @@ class HistoryEntry(BillingModel):
         )
         indexes = (
             models.Index(fields=("workspace", "mode", "-happened_at", "-id"), name="history_newest"),
-            models.Index(fields=("workspace", "mode", "object_kind", "object_id", "happened_at"), name="history_object"),
+            models.Index(
+                fields=("workspace", "mode", "object_kind", "object_id", "happened_at"), name="history_object"
+            ),
             models.Index(fields=("workspace", "mode", "customer", "-happened_at"), name="history_customer"),
         )
 

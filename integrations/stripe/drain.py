@@ -133,8 +133,8 @@ def _judge(place: Lane, claimed: Claimed) -> tuple[Verdict, Learned | None]:
     try:
         event = parse(claimed.open(place.workspace_id))
         head = envelope(event)
-        if reason := _foreign(place, head):
-            return _verdict(claimed, InboxState.REJECTED, head, reason), None
+        if (foreign := _foreign(place, head)) is not None:
+            return _verdict(claimed, InboxState.REJECTED, head, foreign), None
         learned = translate(event)
     except (Untranslatable, SealError) as error:
         return _verdict(claimed, InboxState.QUARANTINED, head, str(error)), None
@@ -213,5 +213,3 @@ def _note_delivery(place: Lane, batch: Sequence[Claimed], now: datetime) -> None
     if any(c.proves for c in real):
         changes |= {"signing_state": "proven", "signing_at": now}
     Connection.objects.filter(workspace_id=place.workspace_id, pk=place.connection.pk).update(**changes)
-
-

@@ -19,8 +19,8 @@ SMALL_BATCH: Final = 50
 SOLO_TRIES: Final = 3
 """How often a worker may die on an event alone before it is quarantined unseen."""
 
-# The oldest events that wait. What a worker died on before (tries > 0) comes in smaller batches, 500 -> 50 -> 1, and the
-# rest never waits behind it longer than its own turn. `tries` is committed before anything is tried.
+# The oldest events that wait. What a worker died on before (tries > 0) comes in smaller batches, 500 -> 50 -> 1, and
+# the rest never waits behind it longer than its own turn. `tries` is committed before anything is tried.
 _CLAIM: Final = f"""
 WITH head AS (
     SELECT id, tries, row_number() OVER (ORDER BY id) AS n FROM integrations_inboxevent
@@ -38,7 +38,7 @@ SET tries = e.tries + 1, solo_tries = e.solo_tries + (NOT EXISTS (SELECT FROM he
 FROM head, size
 WHERE e.workspace_id = %(ws)s AND e.id = head.id AND head.n <= size.n
 RETURNING e.id, e.event_id, e.body, e.solo_tries, e.proves, e.received_at
-"""
+"""  # noqa: S608 - the numbers are ours
 _SETTLE: Final = """
 UPDATE integrations_inboxevent e
 SET state = r.state, reason = r.reason, event_type = r.type, api_version = r.version,
@@ -47,6 +47,9 @@ SET state = r.state, reason = r.reason, event_type = r.type, api_version = r.ver
 FROM jsonb_to_recordset(%s::jsonb)
     AS r(id bigint, state text, reason text, type text, version text, happened_at double precision)
 WHERE e.workspace_id = %s AND e.id = r.id
+"""
+_MOVE: Final = """
+UPDATE integrations_inboxevent SET state = %s WHERE workspace_id = %s AND connection_id = %s AND state = %s
 """
 _WAITS: Final = """
 SELECT EXISTS (SELECT FROM integrations_inboxevent WHERE workspace_id = %s AND connection_id = %s AND state = 'pending')
@@ -130,7 +133,4 @@ def release(workspace_id: int, connection_id: UUID) -> None:
 
 def _move(workspace_id: int, connection_id: UUID, before: InboxState, after: InboxState) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE integrations_inboxevent SET state = %s WHERE workspace_id = %s AND connection_id = %s AND state = %s",
-            (after, workspace_id, connection_id, before),
-        )
+        cursor.execute(_MOVE, (after, workspace_id, connection_id, before))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
+from urllib.parse import quote
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
@@ -14,7 +15,8 @@ from billing.actions import Outcome
 from integrations.models import Connection, Read
 from pqintel.vault import seal
 
-from .client import NotFound, PermissionMissing, StripeError, StripeReader
+from .client import Answer, NotFound, ReadFailed, StripeReader
+from .kinds import Kind
 from .translate import READ
 
 EVENT_PREFIX: Final = "pqread_"
@@ -25,18 +27,19 @@ MOST_TRIES: Final = 8
 
 _ASK = """
 INSERT INTO integrations_read (workspace_id, connection_id, what, object_id, due_at, tries)
-SELECT %s, %s, r.what, r.object_id, r.due_at, 0 FROM jsonb_to_recordset(%s::jsonb) AS r(what text, object_id text, due_at timestamptz)
+SELECT %s, %s, r.what, r.object_id, r.due_at, 0
+FROM jsonb_to_recordset(%s::jsonb) AS r(what text, object_id text, due_at timestamptz)
 ON CONFLICT DO NOTHING
 """
 # What to read for a wish of `Outcome`, and with which parts expanded.
-_EXPAND: Final[dict[str, tuple[str, ...]]] = {
-    "price": ("tiers", "currency_options.tiers"),
-    "subscription": ("discounts.source.coupon", "items.data.price.tiers"),
-    "customer": ("discount.source.coupon",),
-    "coupon": (),
-    "invoice": (),
-    "payment": (),
-    "checkout": (),
+_EXPAND: Final[dict[str, tuple[Kind, tuple[str, ...]]]] = {
+    "price": (Kind.PRICE, ("tiers", "currency_options.tiers")),
+    "subscription": (Kind.SUBSCRIPTION, ("discounts.source.coupon", "items.data.price.tiers")),
+    "customer": (Kind.CUSTOMER, ("discount.source.coupon",)),
+    "coupon": (Kind.COUPON, ()),
+    "invoice": (Kind.INVOICE, ()),
+    "payment": (Kind.PAYMENT_INTENT, ()),
+    "checkout": (Kind.CHECKOUT_SESSION, ()),
 }
 
 
@@ -60,30 +63,27 @@ def answer_due(stripe: Connection) -> int:
     """
     with transaction.atomic():
         due = list(
-            Read.objects.filter(workspace_id=stripe.workspace_id, connection=stripe, done_at=None, due_at__lte=_now())
-            .order_by("due_at", "pk")[:BATCH]
+            Read.objects.filter(
+                workspace_id=stripe.workspace_id, connection=stripe, done_at=None, due_at__lte=_now()
+            ).order_by("due_at", "pk")[:BATCH]
         )
         key = stripe.secret_key
     if not due:
         return 0
-    if not key:
+    if key is None:
         _put_off(due, "No secret key is connected.")
         return 0
-    reader = StripeReader(key)
-    return sum(_answer(stripe, reader, question) for question in due)
+    with StripeReader(key) as reader:
+        return sum(_answer(stripe, reader, question) for question in due)
 
 
 def _answer(stripe: Connection, reader: StripeReader, question: Read) -> bool:
-    asked_at = _now()
     try:
         found = _look(reader, question)
     except NotFound:
         _close(question, "Stripe does not know it (any more).")
         return False
-    except PermissionMissing as error:
-        _put_off([question], str(error))
-        return False
-    except StripeError as error:
+    except ReadFailed as error:
         _put_off([question], str(error))
         return False
     event_id = f"{EVENT_PREFIX}{uuid4().hex}"
@@ -92,9 +92,9 @@ def _answer(stripe: Connection, reader: StripeReader, question: Read) -> bool:
             "id": event_id,
             "object": "event",
             "type": READ,
-            "created": int(asked_at.timestamp()),
+            "created": int(found.asked_at.timestamp()),
             "livemode": stripe.mode == "live",
-            "data": {"object": found},
+            "data": {"object": found.json},
         }
     ).encode()
     sealed = seal(body, "integrations_inboxevent", "body", stripe.workspace_id, event_id)
@@ -106,13 +106,14 @@ def _answer(stripe: Connection, reader: StripeReader, question: Read) -> bool:
     return True
 
 
-def _look(reader: StripeReader, question: Read) -> dict[str, Any]:
+def _look(reader: StripeReader, question: Read) -> Answer:
     what, object_id = question.what, question.object_id
     if what == "invoice_payments":
-        return reader.invoice_payments(invoice=object_id)
+        return reader.ask(Kind.INVOICE_PAYMENT.path, invoice=object_id, limit=100)
     if what.startswith("discount:"):
         what = "customer" if object_id.startswith("cus_") else "subscription"
-    return reader.retrieve(what, object_id, expand=_EXPAND[what])
+    kind, expand = _EXPAND[what]
+    return reader.ask(f"{kind.path}/{quote(object_id, safe='')}", expand=list(expand))
 
 
 def _put_off(questions: list[Read], failure: str) -> None:

@@ -10,7 +10,8 @@ from collections import Counter
 from datetime import UTC, datetime
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import Error as DatabaseError
+from django.db import IntegrityError, connection, transaction
 
 from pqintel.workspaces.tenancy import scope
 
@@ -41,7 +42,7 @@ class Refusals:
         """Count one refusal; it is on disk within a second. Returns at once."""
         with self._lock:
             self._counts[workspace_id, connection_id, reason] += 1
-            if self._pid != os.getpid():
+            if self._pid != os.getpid():  # nobody writes yet in this process; threads do not survive a fork
                 self._pid = os.getpid()
                 threading.Thread(target=self._serve, name="refusals", daemon=True).start()
 
@@ -50,7 +51,7 @@ class Refusals:
             self.unknown += 1
 
     def flush(self) -> None:
-        """Write what was counted. Raises django.db.Error; the counts are kept then."""
+        """Write what was counted. Raises django.db.Error; what was not written is kept then."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
         now = datetime.now(UTC)
@@ -66,19 +67,25 @@ class Refusals:
     def _write(place: Place, count: int, now: datetime) -> None:
         workspace_id, connection_id, reason = place
         hour = now.replace(minute=0, second=0, microsecond=0)
-        with scope(workspace_id), transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_ADD, (workspace_id, connection_id, reason, hour, count, now))
+        try:
+            with scope(workspace_id), transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(_ADD, (workspace_id, connection_id, reason, hour, count, now))
+        except IntegrityError:
+            log.info("A connection was deleted before its refused deliveries were counted.")
 
     def _serve(self) -> None:
+        """Write until there is nothing left to write; the next refusal starts this anew."""
         while True:
             time.sleep(FLUSH_SECONDS)
-            if not self._counts:
-                continue
             try:
                 self.flush()
-            except Exception as error:  # the database may be away; the counts wait
+            except DatabaseError as error:  # the database is away; the counts wait
                 log.warning("Refused deliveries could not be counted yet (%s).", type(error).__name__)
-                connection.close()
+            connection.close()
+            with self._lock:
+                if not self._counts:
+                    self._pid = None
+                    return
 
 
 refusals = Refusals()

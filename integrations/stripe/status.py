@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from billing.feed import FeedStatus
 from billing.actions.bulk import fetch
+from billing.feed import FeedStatus
 from billing.modes import Mode
 from integrations.models import Connection, ConnectionStatus
 
@@ -16,15 +16,19 @@ from .selftest import SELFTEST_PREFIX
 # Counted from the partial index: rows in other states than done are few.
 _WAITING = """
 SELECT count(*) FILTER (WHERE e.state = 'pending'), count(*) FILTER (WHERE e.state = 'quarantined')
-FROM integrations_inboxevent e WHERE e.workspace_id = %s AND e.connection_id = %s AND e.state IN ('pending', 'quarantined')
+FROM integrations_inboxevent e
+WHERE e.workspace_id = %s AND e.connection_id = %s AND e.state IN ('pending', 'quarantined')
 """
 _COUNTS = """
 SELECT state, count(*), extract(epoch FROM now() - min(received_at) FILTER (WHERE state = 'pending'))
 FROM integrations_inboxevent
-WHERE workspace_id = %s AND connection_id = %s AND NOT starts_with(event_id, %s) AND NOT starts_with(event_id, 'pqread_')
+WHERE workspace_id = %s AND connection_id = %s
+  AND NOT starts_with(event_id, %s) AND NOT starts_with(event_id, 'pqread_')
 GROUP BY state
 """
-_REFUSED = "SELECT reason, sum(count) FROM integrations_refuseddelivery WHERE workspace_id = %s AND connection_id = %s GROUP BY 1"
+_REFUSED = """
+SELECT reason, sum(count) FROM integrations_refuseddelivery WHERE workspace_id = %s AND connection_id = %s GROUP BY 1
+"""
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class Doorbell:
                 while numbers:
                     self._send(connection, next(iter(numbers)))
                     numbers.pop()
-            except Exception as error:  # whatever Redis does, the door must go on opening
+            except Exception as error:  # noqa: BLE001 - whatever Redis does, the door must go on opening
                 self.failures += 1
                 log.warning("Doorbell: Redis does not answer (%s); the sweep will find the work.", type(error).__name__)
                 connection = self._drop(connection)
@@ -72,7 +72,7 @@ class Doorbell:
             "max_retries": 0,
         }
         connection = current_app.connection_for_write(transport_options=options, connect_timeout=TIMEOUT_SECONDS)
-        connection.ensure_connection(max_retries=1, timeout=TIMEOUT_SECONDS, reraise_as_library_errors=False)
+        connection.connect()
         return connection
 
     def _send(self, connection: Connection, number: int) -> None:
@@ -83,6 +83,6 @@ class Doorbell:
     def _drop(connection: Connection | None) -> None:
         if connection is not None:
             try:
-                connection.collapse()
-            except Exception as error:
+                connection.release()
+            except Exception as error:  # noqa: BLE001 - it is broken already
                 log.debug("closing a broken connection: %s", error)

@@ -72,7 +72,10 @@ def test_a_wrong_secret_a_foreign_url_and_no_url_are_answered_alike(lane: Lane) 
     wrong = post(lane, body, secret=b"whsec_wrong")
     foreign = post(lane, body, secret=other.secret)
     nowhere = Client().post(
-        "/webhooks/stripe/nobody/", body, content_type="application/json", HTTP_STRIPE_SIGNATURE=sign(body, lane.secret, int(time.time()))
+        "/webhooks/stripe/nobody/",
+        body,
+        content_type="application/json",
+        HTTP_STRIPE_SIGNATURE=sign(body, lane.secret, int(time.time())),
     )
     assert {(r.status_code, r.content, tuple(sorted(r.headers.items()))) for r in (wrong, foreign, nowhere)} == {
         (400, wrong.content, tuple(sorted(wrong.headers.items())))
@@ -93,7 +96,9 @@ def test_a_body_over_two_mebibytes_gets_413_and_one_of_two_is_taken(lane: Lane) 
     assert post(lane, longest).status_code == 200
 
 
-@pytest.mark.parametrize("body", [b"not json", b"[1]", b'{"id": 7}', b'{"id": "\\u0000"}', b"[" * 200_000, b'{"id":""}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "body", [b"not json", b"[1]", b'{"id": 7}', b'{"id": "\\u0000"}', b"[" * 200_000, b'{"id":""}', b"\xff\xfe"]
+)
 def test_a_signed_body_without_a_usable_id_is_stored_by_its_hash(lane: Lane, body: bytes) -> None:
     assert post(lane, body).status_code == 200
     assert post(lane, body).status_code == 200
@@ -138,7 +143,12 @@ def test_the_test_event_has_a_secret_of_its_own_that_signs_nothing_else(lane: La
 def test_a_redelivery_rearms_a_quarantined_event_and_no_other(lane: Lane) -> None:
     body = b'{"id":"evt_1"}'
     post(lane, body)
-    for state, after in [("quarantined", "pending"), ("dismissed", "dismissed"), ("done", "done"), ("ignored", "ignored")]:
+    for state, after in [
+        ("quarantined", "pending"),
+        ("dismissed", "dismissed"),
+        ("done", "done"),
+        ("ignored", "ignored"),
+    ]:
         with scoped_transaction(lane.workspace):
             InboxEvent.objects.update(state=state)
         assert post(lane, body).status_code == 200

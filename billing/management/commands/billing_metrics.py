@@ -29,7 +29,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("slug", help="the workspace")
         parser.add_argument("--mode", required=True, choices=[m.value for m in Mode])
-        parser.add_argument("--at", type=_day, help="as of the end of this day in the workspace's time zone; default now")
+        parser.add_argument("--at", type=_day, help="end of this day in the workspace's time zone; default now")
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -59,7 +59,9 @@ class Command(BaseCommand):
                 f"active subscribers {line.active_subscribers}"
             )
             for plan in line.plans:
-                self.stdout.write(f"     {plan.mrr.plain():>14}  {plan.active_subscribers:>5}  {plan.name} {plan.interval_label}")
+                self.stdout.write(
+                    f"     {plan.mrr.plain():>14}  {plan.active_subscribers:>5}  {plan.name} {plan.interval_label}"
+                )
 
 
 def _document(recurring: Recurring, mode: Mode) -> dict[str, Any]:
