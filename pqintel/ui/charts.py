@@ -18,19 +18,11 @@ STEPS = (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5), Decimal(10))
 
 
 @dataclass(frozen=True)
-class Figure:
-    """An amount of one currency, in major units."""
-
-    amount: Decimal
-    currency: str
-
-
-@dataclass(frozen=True)
 class Point:
-    """One day of a series. `x` and `y` are in the drawing's own units (WIDTH × HEIGHT, y downwards)."""
+    """One day of a series and its amount as text; `x` and `y` in the drawing's units (WIDTH × HEIGHT, y downwards)."""
 
     day: date
-    value: Figure
+    value: str
     x: str
     y: str
 
@@ -45,15 +37,13 @@ class AreaChart:
     days: list[date]
     line: str
     area: str
-    change: str
-    direction: str
     summary: str
     width: int = WIDTH
     height: int = HEIGHT
 
 
-def area_chart(series: Sequence[tuple[date, Decimal]], currency: str) -> AreaChart | None:
-    """A chart of daily amounts (major units, in order of date); None for fewer than two days."""
+def area_chart(series: Sequence[tuple[date, Decimal]], unit: figures.Amount) -> AreaChart | None:
+    """A chart of daily amounts, in order of date and in major units of the currency of `unit`; None under two days."""
     if len(series) < 2:
         return None
     values = [value for _, value in series]
@@ -62,7 +52,7 @@ def area_chart(series: Sequence[tuple[date, Decimal]], currency: str) -> AreaCha
     points = [
         Point(
             day=day,
-            value=Figure(value, currency),
+            value=figures.money_like(value, unit),
             x=_number(Decimal((day - first_day).days) * WIDTH / span),
             y=_number(HEIGHT - (value - low) / (step * INTERVALS) * HEIGHT),
         )
@@ -71,14 +61,12 @@ def area_chart(series: Sequence[tuple[date, Decimal]], currency: str) -> AreaCha
     line = "M" + " L".join(f"{point.x} {point.y}" for point in points)
     return AreaChart(
         points=points,
-        ticks=[figures.money_compact(low + step * n, currency) for n in range(INTERVALS, -1, -1)],
+        ticks=[figures.money_compact(low + step * n, unit.currency) for n in range(INTERVALS, -1, -1)],
         grid=[_number(Decimal(HEIGHT) * n / INTERVALS) for n in range(INTERVALS + 1)],
         days=[series[0][0], series[len(series) // 2][0], series[-1][0]],
         line=line,
         area=f"{line} L{WIDTH} {HEIGHT} L0 {HEIGHT} Z",
-        change=_change(values[0], values[-1]),
-        direction=_direction(values[0], values[-1]),
-        summary=_summary(points[0], points[-1], span),
+        summary=_summary(points, values, span),
     )
 
 
@@ -108,28 +96,11 @@ def _number(value: Decimal) -> str:
     return f"{value.quantize(Decimal('0.1')):f}".removesuffix(".0")
 
 
-def _change(first: Decimal, last: Decimal) -> str:
-    """`+12.4%`; empty where there was nothing before."""
-    if first <= 0:
-        return ""
-    ratio = (last - first) * 100 / first
-    text = figures.percent(abs(ratio))
-    return text if text == "0.0%" else f"{'+' if ratio > 0 else figures.MINUS}{text}"
-
-
-def _direction(first: Decimal, last: Decimal) -> str:
-    if first == last:
-        return "flat"
-    return "up" if last > first else "down"
-
-
-def _summary(first: Point, last: Point, span: int) -> str:
-    """One sentence that says what the chart shows."""
-    start, end = first.value.amount, last.value.amount
-    verb = {"flat": "is unchanged", "up": "rose", "down": "fell"}[_direction(start, end)]
-    change = _change(start, end).lstrip(f"+{figures.MINUS}")
-    by = f" by {change}" if change and start != end else ""
-    return (
-        f"MRR {verb}{by} in {span} day{'' if span == 1 else 's'}, from {figures.money(first.value)} on {date_format(first.day, 'j M Y')} "
-        f"to {figures.money(last.value)} on {date_format(last.day, 'j M Y')}."
-    )
+def _summary(points: Sequence[Point], values: Sequence[Decimal], span: int) -> str:
+    """One sentence that says what the chart shows. A change from nothing has no percentage."""
+    first, last = values[0], values[-1]
+    verb = "is unchanged" if first == last else "rose" if last > first else "fell"
+    by = f" by {figures.percent(abs(last - first) * 100 / first)}" if first > 0 and first != last else ""
+    period = f"{span} day{'' if span == 1 else 's'}"
+    start, end = (f"{point.value} on {date_format(point.day, 'j M Y')}" for point in (points[0], points[-1]))
+    return f"MRR {verb}{by} in {period}, from {start} to {end}."

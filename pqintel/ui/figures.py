@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Protocol
 
 from babel.core import Locale
-from babel.numbers import format_compact_currency, get_currency_precision, get_currency_symbol
+from babel.numbers import format_compact_currency, get_currency_symbol
 
 LOCALE = Locale.parse("en_US")
 MINUS = "\N{MINUS SIGN}"
@@ -14,25 +14,31 @@ NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
 
 class Amount(Protocol):
-    """What this room needs to know of money: `amount` in major units, `currency` as a lower-case ISO 4217 code."""
-
-    @property
-    def amount(self) -> Decimal: ...
+    """What this room needs to know of money. `currency` is a lower-case ISO 4217 code."""
 
     @property
     def currency(self) -> str: ...
 
+    def plain(self) -> str:
+        """Major units, rounded to the currency's digits: `12500.00`, `5000`, `3.500`."""
+        ...
+
 
 def money(value: Amount) -> str:
-    """`$12,500.00`, `¥5,000`, `KWD 3.500`: rounded half even to the currency's digits (metrics.md: only for display)."""
-    sign, symbol, whole, fraction = _parts(value.amount, value.currency)
-    return f"{sign}{symbol}{whole}{fraction}"
+    """`$12,500.00`, `¥5,000`, `KWD 3.500`."""
+    return "".join(money_parts(value))
 
 
 def money_parts(value: Amount) -> tuple[str, str]:
     """The same text in two pieces, so that the fraction can be set smaller: `("$12,500", ".00")`; no fraction: `""`."""
-    sign, symbol, whole, fraction = _parts(value.amount, value.currency)
-    return f"{sign}{symbol}{whole}", fraction
+    return _dressed(value.plain(), value.currency)
+
+
+def money_like(amount: Decimal, unit: Amount) -> str:
+    """`amount` (major units) in the currency and with the digits of `unit`, rounded half even."""
+    digits = len(unit.plain().partition(".")[2])
+    rounded = amount.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN)
+    return "".join(_dressed(f"{rounded:f}", unit.currency))
 
 
 def money_compact(amount: Decimal, currency: str) -> str:
@@ -55,11 +61,11 @@ def percent(value: Decimal) -> str:
     return f"{rounded:,}%".replace("-", MINUS)
 
 
-def _parts(amount: Decimal, currency: str) -> tuple[str, str, str, str]:
-    digits = get_currency_precision(currency.upper())
-    rounded = amount.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN)
-    whole, _, fraction = f"{abs(rounded):,f}".partition(".")
-    return (MINUS if rounded < 0 else ""), _symbol(currency), whole, (f".{fraction}" if fraction else "")
+def _dressed(plain: str, currency: str) -> tuple[str, str]:
+    """A plain figure with sign, symbol and separators: (sign, symbol and whole; point and fraction)."""
+    amount = Decimal(plain)
+    whole, point, fraction = f"{abs(amount):,f}".partition(".")
+    return f"{MINUS if amount < 0 else ''}{_symbol(currency)}{whole}", point + fraction
 
 
 def _symbol(currency: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from django.utils.html import format_html
@@ -13,12 +13,12 @@ FOLDER = Path(__file__).resolve().parents[2] / "static" / "icons"
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
-@lru_cache(maxsize=None)
+@cache
 def drawing(name: str) -> SafeString:
     """The shapes inside an icon's `<svg>`. Raises `LookupError` for a name that has no file."""
     path = FOLDER / f"{name}.svg"
     if not NAME.fullmatch(name) or not path.is_file():
-        raise LookupError(f"No icon {name!r} in {FOLDER.name}/; copy it from lucide-static, see static/vendor/README.md")
+        raise LookupError(f"No icon {name!r}: copy it from lucide-static, see static/vendor/README.md")
     markup = path.read_text(encoding="utf-8")
     inner = markup[markup.index(">", markup.index("<svg")) + 1 : markup.rindex("</svg>")]
     return mark_safe(" ".join(inner.split()))  # noqa: S308 - a file of ours, chosen by a checked name

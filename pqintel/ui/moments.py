@@ -12,7 +12,7 @@ WEEK = timedelta(days=7)
 
 
 def relative(moment: datetime, now: datetime) -> str:
-    """`just now`, `42 s ago`, `5 min ago`, `3 h ago`, `2 d ago`, `in 5 min`; from a week away on: the date, in the active time zone."""
+    """`just now`, `42 s ago`, `5 min ago`, `3 h ago`, `2 d ago`, `in 5 min`; from a week away on: the day."""
     distance = abs(now - moment)
     if distance < JUST_NOW:
         return "just now"

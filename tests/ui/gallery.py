@@ -1,4 +1,4 @@
-"""Every page with sample contexts, to look at without a database: `python -m tests.ui.gallery [PORT]`, then open /gallery/.
+"""Every page with sample contexts, to look at without a database: `python -m tests.ui.gallery [PORT]`.
 
 Its settings are the few that pages need, so that a page can be looked at while the rest of the project is in pieces.
 """
@@ -46,6 +46,12 @@ SETTINGS: dict[str, Any] = {
             },
         }
     ],
+    "LOGGING": {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {"console": {"class": "logging.StreamHandler"}},
+        "loggers": {"django.request": {"handlers": ["console"], "level": "ERROR", "propagate": False}},
+    },
     "STATIC_URL": "/static/",
     "STATICFILES_DIRS": [ROOT / "static"],
     "WHITENOISE_USE_FINDERS": True,
@@ -73,7 +79,7 @@ SETTINGS: dict[str, Any] = {
 class Quiet(WSGIRequestHandler):
     """Logs no requests."""
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is wsgiref's
         """Says nothing."""
 
 

@@ -9,21 +9,21 @@ from django.shortcuts import render
 from django.urls import include, path
 from django.utils.html import format_html, format_html_join
 
-from . import accounts, samples
+from .samples import billing, connection, pages, shell
 
 versions = count(100)
 
 
 def index(request: HttpRequest) -> HttpResponse:
     """Links to all pages."""
-    items = format_html_join("", '<li><a href="/gallery/{0}/">{0}</a></li>', ((name,) for name in all_pages()))
+    items = format_html_join("", '<li><a href="/gallery/{0}/">{0}</a></li>', ((name,) for name in pages()))
     return HttpResponse(format_html("<!doctype html><title>Gallery</title><ul>{}</ul>", items))
 
 
 def page(request: HttpRequest, name: str) -> HttpResponse:
     """One page with its sample context."""
     try:
-        wanted = all_pages()[name]
+        wanted = pages()[name]
     except KeyError:
         raise Http404 from None
     context = {"nav": {}, **wanted.context}
@@ -35,31 +35,31 @@ def live(request: HttpRequest, slug: str, mode: str) -> HttpResponse:
     if request.COOKIES.get("moving") != "1":
         return HttpResponse(status=204)
     version = next(versions)
-    board = samples.dashboard(version=version)
-    board["currencies"][0]["mrr"] = samples.usd(f"{48310 + version}.50")
-    return render(request, "billing/_dashboard_live.html", {"nav": samples.nav(mode, "dashboard"), "dashboard": board})
+    board = billing.dashboard(version=version)
+    board["currencies"][0]["mrr"] = billing.usd(f"{48310 + version}.50")
+    return render(request, "billing/_dashboard_live.html", {"nav": shell.nav(mode, "dashboard"), "dashboard": board})
 
 
 def step(request: HttpRequest, slug: str, mode: str) -> HttpResponse:
     """The panel after one more check."""
-    return render(request, "integrations/_stripe_panel.html", {"nav": samples.nav(), "panel": samples.connected_panel(mode)})
+    panel = connection.connected_panel(mode)
+    return render(request, "integrations/_stripe_panel.html", {"nav": shell.nav(), "panel": panel})
 
 
 def verify(request: HttpRequest, slug: str, mode: str) -> HttpResponse:
     """The panel of a form that was refused."""
-    panel = samples.failing_panel() if mode == "test" else samples.panel(mode)
-    return render(request, "integrations/_stripe_panel.html", {"nav": samples.nav(), "panel": panel}, status=422)
-
-
-def all_pages() -> dict[str, samples.Page]:
-    return {**samples.pages(), **dict(accounts.pages())}
+    panel = connection.failing_panel() if mode == "test" else connection.panel(mode)
+    return render(request, "integrations/_stripe_panel.html", {"nav": shell.nav(), "panel": panel}, status=422)
 
 
 def nothing(request: HttpRequest, **kwargs: object) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-billing_urls = ([path("w/<slug>/<mode>/", nothing, name="dashboard"), path("w/<slug>/<mode>/live/", live, name="dashboard_live")], "billing")
+billing_urls = (
+    [path("w/<slug>/<mode>/", nothing, name="dashboard"), path("w/<slug>/<mode>/live/", live, name="dashboard_live")],
+    "billing",
+)
 integrations_urls = (
     [
         path("w/<slug>/settings/integrations/stripe/", nothing, name="stripe"),
@@ -72,6 +72,7 @@ workspaces_urls = (
     [
         path("w/new/", nothing, name="new"),
         path("w/<slug>/settings/", nothing, name="settings"),
+        path("w/<slug>/settings/delete/", nothing, name="delete"),
         path("w/<slug>/settings/members/", nothing, name="members"),
         path("w/<slug>/settings/members/invite/", nothing, name="invite"),
         path("w/<slug>/settings/members/invitations/<int:id>/revoke/", nothing, name="invitation_revoke"),

@@ -1,4 +1,4 @@
-"""`{% load charts %}`: `{% area_chart currency.mrr_series currency.currency "mrr-usd" "MRR" %}`."""
+"""`{% load charts %}`: `{% area_chart currency.mrr_series currency.mrr "mrr-usd" "MRR" %}`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from decimal import Decimal
 
 from django import template
 
-from pqintel.ui import charts
+from pqintel.ui import charts, figures
 
 register = template.Library()
 
 
 @register.inclusion_tag("components/area_chart.html")
-def area_chart(series: Sequence[tuple[date, Decimal]] | None, currency: str, name: str, title: str) -> dict[str, object]:
-    """A chart of the last days with title, summary and table; nothing for fewer than two days. `name` makes its ids."""
-    return {"chart": charts.area_chart(series or [], currency), "name": name, "title": title}
+def area_chart(
+    series: Sequence[tuple[date, Decimal]] | None, unit: figures.Amount, name: str, title: str
+) -> dict[str, object]:
+    """A chart of daily amounts with title, summary and table; nothing for fewer than two days.
+
+    `unit` gives currency and digits, `name` the ids.
+    """
+    return {"chart": charts.area_chart(series or [], unit), "name": name, "title": title}

@@ -10,7 +10,7 @@ from allauth.account.forms import AddEmailForm, ChangePasswordForm, LoginForm, R
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from django import forms
 
-from .samples import USER, Page, nav
+from .shell import USER, Page, nav
 
 QR = (
     "data:image/svg+xml;utf8,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'%3E"
@@ -43,18 +43,27 @@ def pages() -> Iterator[tuple[str, Page]]:
     yield "reauthenticate", Page("mfa/reauthenticate.html", {"form": ReauthenticateForm(user=USER)})
     yield "password", Page("account/password_change.html", {**signed_in, "form": ChangePasswordForm(user=None)})
     yield "email-addresses", Page("account/email.html", {**signed_in, **addresses(), "form": AddEmailForm(user=None)})
-    changing = {"current_emailaddress": address("ada@northwind.example"), "new_emailaddress": address("ada@new.example")}
+    changing = {
+        "current_emailaddress": address("ada@northwind.example"),
+        "new_emailaddress": address("ada@new.example"),
+    }
     yield "email-change", Page("account/email_change.html", {**signed_in, **changing, "form": AddEmailForm(user=None)})
     codes = SimpleNamespace(get_unused_codes=[0] * 7)
     both = {"authenticators": {"totp": True, "recovery_codes": codes}, "is_mfa_enabled": True}
     yield "mfa", Page("mfa/index.html", {**signed_in, **both})
     yield "mfa-off", Page("mfa/index.html", {**signed_in, "authenticators": {}})
-    yield "mfa-activate", Page("mfa/totp/activate_form.html", {**signed_in, "form": CodeForm(), "totp_svg_data_uri": QR})
+    yield (
+        "mfa-activate",
+        Page("mfa/totp/activate_form.html", {**signed_in, "form": CodeForm(), "totp_svg_data_uri": QR}),
+    )
     yield "mfa-deactivate", Page("mfa/totp/deactivate_form.html", {**signed_in, "form": forms.Form()})
     shown = {"unused_codes": [f"{n:08d}" for n in range(10203040, 10203050)], "total_count": 10}
     may = {"can_view_codes": True, "can_download_codes": True, "can_generate_codes": True}
     yield "recovery-codes", Page("mfa/recovery_codes/index.html", {**signed_in, **shown, **may})
-    yield "recovery-codes-new", Page("mfa/recovery_codes/generate.html", {**signed_in, "form": forms.Form(), "unused_code_count": 3})
+    yield (
+        "recovery-codes-new",
+        Page("mfa/recovery_codes/generate.html", {**signed_in, "form": forms.Form(), "unused_code_count": 3}),
+    )
 
 
 class BadLogin(forms.Form):

@@ -1,0 +1,16 @@
+"""Sample contexts for every page, after docs/design.md. Shared by the gallery (to look at) and the tests (to prove)."""
+
+from __future__ import annotations
+
+from . import accounts, billing, connection, people
+from .shell import Page
+
+ERRORS = ("400", "403", "403_csrf", "404", "500", "503")
+
+
+def pages() -> dict[str, Page]:
+    """Every page by a short name: each state that looks different has its own."""
+    home = Page("home.html", {"demo": {"email": "demo@pqintel.example", "password": "demo"}})
+    errors = {f"error-{code}": Page(f"{code}.html", status=int(code[:3])) for code in ERRORS}
+    rooms = (billing.pages(), connection.pages(), people.pages(), accounts.pages())
+    return {"home": home, **{name: page for room in rooms for name, page in room}, **errors}
