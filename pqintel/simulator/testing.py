@@ -69,9 +69,9 @@ class Simulation:
             self.account,
             self.keys,
             family=self.family,
-            endpoints=self.endpoints,
+            endpoints=lambda: self.endpoints,
             faults=self.faults,
-            acknowledged=self.acknowledged.__contains__,
+            delivered=lambda event: event.id in self.acknowledged,
         )
         self.truth = Truth(self.account)
         self.server = SimulatorServer(self.api, port=port)

@@ -31,6 +31,7 @@ class Deliverer:
         secrets: live signing secrets of the endpoint, newest first.
         conditions: see `Conditions`.
         on_acknowledged: called with an event's id, from a sender thread, the first time it is answered 2xx.
+        on_answer: called with every answer, from a sender thread.
         now: unix seconds, for the signature's timestamp.
     """
 
@@ -41,12 +42,14 @@ class Deliverer:
         conditions: Conditions | None = None,
         *,
         on_acknowledged: Callable[[str], None] | None = None,
+        on_answer: Callable[[Answer], None] | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.url = url
         self.secrets = tuple(secrets)
         self.conditions = conditions or Conditions()
         self._on_acknowledged = on_acknowledged
+        self._on_answer = on_answer
         self._now = now
         self._stopped = threading.Event()
         self._condition = threading.Condition()
@@ -139,6 +142,8 @@ class Deliverer:
                 self._condition.notify_all()
         if first_time and self._on_acknowledged:
             self._on_acknowledged(answer.event_id)
+        if self._on_answer:
+            self._on_answer(answer)
 
     def _next(self) -> _Sending | None:
         """Return what is to be sent next, waiting until it is due; None when nothing is left or `stop` was called."""

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 from pqintel.simulator.account import Account
+from pqintel.simulator.events import SimEvent
 from pqintel.simulator.render import NEWEST, Family, family_of, render_event, render_object
 from pqintel.simulator.render.checkout import render_line_items
 from pqintel.simulator.render.customer import render_deleted_customer
@@ -63,9 +64,9 @@ class Api:
         account: read under its lock; its clock is the API's clock, the `Date` header included.
         keys: who may read what.
         family: in which shape to answer when no `Stripe-Version` is asked for.
-        endpoints: the registered webhook endpoints; the list may be changed between requests.
+        endpoints: gives the registered webhook endpoints, oldest first.
         faults: bad weather on demand.
-        acknowledged: tells of an event's id whether it was delivered; by default everything was.
+        delivered: tells of an event whether it was delivered to every endpoint; by default everything was.
     """
 
     def __init__(
@@ -74,16 +75,16 @@ class Api:
         keys: KeyRing,
         *,
         family: Family = NEWEST,
-        endpoints: list[WebhookEndpoint] | None = None,
+        endpoints: Callable[[], Iterable[WebhookEndpoint]] = tuple,
         faults: Faults | None = None,
-        acknowledged: Callable[[str], bool] | None = None,
+        delivered: Callable[[SimEvent], bool] | None = None,
     ) -> None:
         self.account = account
         self.keys = keys
         self.family = family
-        self.endpoints = endpoints if endpoints is not None else []
+        self._endpoints = endpoints
         self.faults = faults or Faults()
-        self._events = EventLog(account, acknowledged or (lambda _: True))
+        self._events = EventLog(account, delivered or (lambda _: True))
 
     def answer(self, method: str, target: str, headers: Headers) -> Reply:
         """Answer one request. Never raises for what a client can do wrong."""
@@ -225,7 +226,7 @@ class Api:
 
     def _read_endpoints(self, request: _Request, identity: str | None) -> Json:
         self._require(request, "rak_webhook_read")
-        rows = [endpoint.render() for endpoint in reversed(self.endpoints)]
+        rows = [endpoint.render() for endpoint in reversed(list(self._endpoints()))]
         if identity is None:
             return self._rows(request, rows, "webhook_endpoint")
         for row in rows:

@@ -1,7 +1,8 @@
 """Webhook endpoints as the API lists them. Where events really go is the business of delivery."""
 
-import fnmatch
+from collections.abc import Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from pqintel.simulator.render.shape import Json
 
@@ -19,6 +20,11 @@ RECOMMENDED_EVENTS: tuple[str, ...] = ("customer.subscription.*", "invoice.*", "
 USUAL_EVENTS = REQUIRED_EVENTS + RECOMMENDED_EVENTS
 
 
+def selected(type_: str, enabled_events: Iterable[str]) -> bool:
+    """Whether a selection holds a type: names it, matches it by a wildcard, or is `*`."""
+    return any(fnmatchcase(type_, pattern) for pattern in enabled_events)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookEndpoint:
     """A registered endpoint. Its signing secret is shown only at creation, so never here."""
@@ -33,8 +39,8 @@ class WebhookEndpoint:
     description: str | None = None
 
     def selects(self, type_: str) -> bool:
-        """Whether events of a type are sent here: named, matched by a wildcard, or all by `*`."""
-        return any(fnmatch.fnmatchcase(type_, pattern) for pattern in self.enabled_events)
+        """Whether events of a type are sent here."""
+        return selected(type_, self.enabled_events)
 
     def render(self) -> Json:
         """Return the endpoint as `GET /v1/webhook_endpoints` shows it."""

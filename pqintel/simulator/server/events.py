@@ -18,12 +18,12 @@ class EventLog:
 
     Args:
         account: whose events and clock.
-        acknowledged: tells of an event's id whether every endpoint has answered it with 2xx.
+        delivered: tells of an event whether every endpoint that selects it has answered it with 2xx.
     """
 
-    def __init__(self, account: Account, acknowledged: Callable[[str], bool]) -> None:
+    def __init__(self, account: Account, delivered: Callable[[SimEvent], bool]) -> None:
         self._account = account
-        self._acknowledged = acknowledged
+        self._delivered = delivered
         self._by_id: dict[str, SimEvent] = {}
 
     def find(self, event_id: str, family: Family) -> SimEvent | None:
@@ -43,7 +43,7 @@ class EventLog:
         """
         wanted = self._types(params)
         created = params.moments("created")
-        delivered = params.flag("delivery_success")
+        wanted_success = params.flag("delivery_success")
         oldest, newest = self._oldest(), self._account.now - lag
         rows = []
         for event in reversed(self._account.events):
@@ -55,7 +55,7 @@ class EventLog:
             if (
                 (not wanted or any(fnmatchcase(type_, pattern) for pattern in wanted))
                 and (created is None or created(event.created))
-                and (delivered is None or self._acknowledged(event.id) == delivered)
+                and (wanted_success is None or self._delivered(event) == wanted_success)
             ):
                 rows.append(event)
         return rows
