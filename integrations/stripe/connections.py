@@ -20,6 +20,7 @@ from billing.modes import Mode
 from integrations.models import Connection, ConnectionStatus, SigningState
 from pqintel.vault import Secret
 from pqintel.workspaces.models import Workspace
+from pqintel.workspaces.tenancy import current_workspace_id
 
 from .accounts import refuse_conflict
 
@@ -46,6 +47,12 @@ def connection_for(workspace: Workspace, mode: Mode) -> Connection:
         return Connection.objects.get_or_create(
             workspace=workspace, mode=mode, defaults={"token": token, "token_hash": token_hash(token)}
         )[0]
+
+
+def live_is_connected() -> bool:
+    """Whether the workspace of the scope has working live credentials. Needs a transaction."""
+    live = Connection.objects.filter(mode=Mode.LIVE, status=ConnectionStatus.CONNECTED)
+    return live.filter(workspace_id=current_workspace_id()).exists()
 
 
 def token_hash(token: str) -> bytes:
