@@ -67,7 +67,13 @@ def test_a_field_that_a_shape_does_not_carry_keeps_its_last_known_value() -> Non
 
 def test_an_invoice_never_goes_back_within_a_second() -> None:
     def invoice(status: str, attempts: int, paid: int, event: str) -> Seen:
-        fields = {"id": "in_1", "status": status, "attempt_count": attempts, "amount_paid": paid, "attempted": attempts > 0}
+        fields = {
+            "id": "in_1",
+            "status": status,
+            "attempt_count": attempts,
+            "amount_paid": paid,
+            "attempted": attempts > 0,
+        }
         return Seen(21, event, None, f"{status}{attempts}", fields)
 
     events = [invoice("draft", 0, 0, "evt_3"), invoice("open", 1, 0, "evt_2"), invoice("paid", 1, 500, "evt_1")]
