@@ -117,6 +117,14 @@ def test_plans_sum_to_the_mrr(account):
         assert set().union(*(plan.customers for plan in metrics.plans.values())) == metrics.customers
 
 
+def test_discounts_can_be_kept_to_what_every_api_version_expresses():
+    for seed in SEEDS:
+        for event in random_lifecycle(seed, 40, stacked_discounts=False).events:
+            if event.kind == "subscription":
+                assert len(event.after.discounts) <= 1
+                assert [item.discounts for item in event.after.items if item.discounts] == []
+
+
 def test_the_same_seed_tells_the_same_story():
     first, second = random_lifecycle("again", 40), random_lifecycle("again", 40)
     assert first.events == second.events

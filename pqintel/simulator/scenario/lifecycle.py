@@ -24,15 +24,21 @@ _ENDINGS: tuple[Literal["canceled", "unpaid", "past_due", "paused"], ...] = (
 
 
 def random_lifecycle(
-    seed: int | str, size: int, *, livemode: bool = False, customer_discounts: bool = False
+    seed: int | str,
+    size: int,
+    *,
+    livemode: bool = False,
+    customer_discounts: bool = False,
+    stacked_discounts: bool = True,
 ) -> Account:
     """Return an account after `size` random happenings, at whose end the clock has gone on for some more weeks.
 
     All prices, coupons, statuses and verbs occur; about half of the happenings share their second with the one
     before. The same arguments give the same account. Discounts that belong to a customer instead of a subscription
-    occur only when asked for.
+    occur only when asked for; several on one subscription, or on an item, unless they are not wanted: API versions up
+    to 2022-11-15 cannot express those.
     """
-    life = _Life(seed, livemode=livemode, customer_discounts=customer_discounts)
+    life = _Life(seed, livemode=livemode, of_customers=customer_discounts, stacked=stacked_discounts)
     for _ in range(size):
         life.account.advance(life.account.now + life.random.choice(_PAUSES))
         life.happen()
@@ -43,8 +49,9 @@ def random_lifecycle(
 class _Life:
     """One random history on its way."""
 
-    def __init__(self, seed: int | str, *, livemode: bool, customer_discounts: bool) -> None:
-        self._customer_discounts = customer_discounts
+    def __init__(self, seed: int | str, *, livemode: bool, of_customers: bool, stacked: bool) -> None:
+        self._of_customers = of_customers
+        self._stacked = stacked
         self.random = Random(f"life:{seed}")
         settings = Settings(
             after_retries=self.random.choice(_ENDINGS),
@@ -129,12 +136,11 @@ class _Life:
 
     def _for_any(self) -> tuple[Callable[[Subscription], object], ...]:
         account = self.account
-        of_customer = (self._discount_customer,) if self._customer_discounts else ()
+        of_customer = (self._discount_customer,) if self._of_customers else ()
         return (
             *of_customer,
             self._change_quantity,
-            lambda s: account.apply_coupon(s.id, self.random.choice(self._coupons[s.currency]).id),
-            self._discount_item,
+            self._discount,
             lambda s: account.remove_coupon(s.id),
             self._pause,
             lambda s: account.resume(s.id),
@@ -163,7 +169,7 @@ class _Life:
 
     def _some_coupons(self, currency: str) -> list[str]:
         coupons = [coupon.id for coupon in self._coupons[currency]]
-        return self.random.sample(coupons, self.random.choice((0, 0, 0, 1, 1, 2)))
+        return self.random.sample(coupons, self.random.choice((0, 0, 0, 1, 1, 2 if self._stacked else 1)))
 
     def _check_out(self) -> None:
         currency, items = self._cart()
@@ -258,9 +264,11 @@ class _Life:
         same = [p for p in self._prices[subscription.currency] if (p.interval, p.interval_count) == interval]
         self.account.add_item(subscription.id, self.random.choice(same).id, self.random.randint(1, 6))
 
-    def _discount_item(self, subscription: Subscription) -> None:
+    def _discount(self, subscription: Subscription) -> None:
         coupon = self.random.choice(self._coupons[subscription.currency])
-        self.account.apply_coupon(subscription.id, coupon.id, item=self.random.choice(subscription.items).id)
+        item = self.random.choice((None, self.random.choice(subscription.items).id)) if self._stacked else None
+        if self._stacked or not subscription.discounts:
+            self.account.apply_coupon(subscription.id, coupon.id, item=item)
 
     def _discount_customer(self, subscription: Subscription) -> None:
         coupon = self.random.choice(self._coupons[subscription.currency])
