@@ -1,6 +1,7 @@
 """`python -m pqintel.simulator`: a stand-in Stripe account that runs on this machine.
 
 serve    make (or go on with) the account of a home folder, serve its read API on 127.0.0.1, deliver its events
+register tell the running simulator the URL of its webhook endpoint; nothing is delivered yet
 deliver  tell the running simulator where to deliver
 metrics  what the account's MRR truly is, by the simulator's own code
 account  what the account is, or its credentials
@@ -101,6 +102,11 @@ def _deliver(options: argparse.Namespace) -> int:
     return 0
 
 
+def _register(options: argparse.Namespace) -> int:
+    _show({"listed_url": ask(Home(options.home), "POST", "endpoint", {"listed_url": options.url})["listed_url"]})
+    return 0
+
+
 def _metrics(options: argparse.Namespace) -> int:
     query = "" if options.at is None else f"?at={options.at}"
     _show(ask(Home(options.home), "GET", f"metrics{query}"))
@@ -139,6 +145,10 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--no-trickle", action="store_true", help="let only happen what falls due by itself")
     serve.set_defaults(command=_serve)
 
+    register = commands.add_parser("register", help="list the webhook endpoint, as a person adds it before its keys")
+    register.add_argument("--url", required=True, help="the endpoint's URL in the API")
+    register.set_defaults(command=_register)
+
     deliver = commands.add_parser("deliver", help="tell the running simulator where to deliver; remembered")
     deliver.add_argument("--to", required=True, metavar="URL", help="the webhook URL")
     deliver.add_argument(
@@ -160,7 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     account.add_argument("--restricted", action="store_true", help="with --credentials: the restricted key")
     account.set_defaults(command=_account)
 
-    for command in (serve, deliver, metrics, account):
+    for command in (serve, register, deliver, metrics, account):
         command.add_argument("--home", type=Path, required=True, metavar="DIR", help="folder that keeps the account")
     return parser
 

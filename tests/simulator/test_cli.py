@@ -109,6 +109,11 @@ def test_a_year_in_the_life_of_a_home(tmp_path: Path) -> None:
             assert (home / "port").read_text() == f"{facts['port']}\n"
             stripe_client = stripe.StripeClient(facts["secret_key"], base_addresses={"api": facts["url"]})
             assert stripe_client.v1.webhook_endpoints.list().data == []
+            assert ask("register", home, "--url", "https://pq.example/early") == {
+                "listed_url": "https://pq.example/early"
+            }
+            endpoint = stripe_client.v1.webhook_endpoints.list().data[0]
+            assert (endpoint.url, endpoint.status, receiver.ids) == ("https://pq.example/early", "enabled", [])
 
             done = ask("deliver", home, "--to", receiver.url, "--listed-as", "https://pq.example/hook", "--wait")
             assert (done["pending"], done["refused"]) == (0, {})
