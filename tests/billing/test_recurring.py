@@ -1,17 +1,14 @@
-"""The monthly worth of subscriptions: the published test vectors (numbers as in docs/metrics.md), edges, properties."""
+"""The monthly worth of subscriptions: the published test vectors (numbers as in docs/metrics.md) and the edges."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from fractions import Fraction
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from billing.metrics.recurring import Recurring, Segment, recurring
-from billing.money import Money, total
 from billing.snapshots import (
     UNKNOWN,
     Coupon,
@@ -19,76 +16,11 @@ from billing.snapshots import (
     Discount,
     DiscountRef,
     ItemState,
-    Price,
     SubscriptionState,
     Tier,
 )
 
-T0 = int(datetime(2026, 1, 31, 12, tzinfo=UTC).timestamp())
-TIERS = (
-    Tier(up_to=5, unit_amount=Decimal(700), flat_amount=None),
-    Tier(up_to=10, unit_amount=Decimal(650), flat_amount=None),
-    Tier(up_to=None, unit_amount=Decimal(600), flat_amount=None),
-)
-
-
-def price(amount: int | str | None, interval: str = "month", count: int = 1, **terms: object) -> Price:
-    unit_amount = None if amount is None else Decimal(amount)
-    known = {
-        "id": "price",
-        "currency": "usd",
-        "billing_scheme": "per_unit",
-        "usage_type": "licensed",
-        "tiers": None,
-        **terms,
-    }
-    return Price(unit_amount=unit_amount, interval=interval, interval_count=count, **known)  # type: ignore[arg-type]
-
-
-def coupon(duration: str, percent: str | None = None, amount: int | None = None, months: int | None = None) -> Coupon:
-    return Coupon(
-        id="coupon",
-        percent_off=None if percent is None else Decimal(percent),
-        amount_off=amount,
-        currency=None if amount is None else "usd",
-        duration=duration,
-        duration_in_months=months,
-    )
-
-
-def worth(
-    *prices: Price,
-    quantity: int | None = 1,
-    coupons: Sequence[Coupon] = (),
-    since: int = T0,
-    until: int | None = None,
-    **fields: object,
-) -> Recurring:
-    """The worth of a subscription to the prices, each an item, with the coupons as its own discounts from T0 on."""
-    named = [replace(p, id=f"price_{n}") for n, p in enumerate(prices)]
-    coupons = [replace(c, id=f"coupon_{n}") for n, c in enumerate(coupons)]
-    state = SubscriptionState(
-        id="sub",
-        customer="cus",
-        created=T0,
-        items=tuple(ItemState(id=f"si_{n}", price=p.id, quantity=quantity) for n, p in enumerate(named)),
-        **{
-            "status": "active",
-            "currency": named[0].currency,
-            "discounts": tuple(DiscountRef(id=f"di_{n}") for n, _ in enumerate(coupons)),
-            **fields,
-        },  # type: ignore[arg-type]
-    )
-    discounts = {f"di_{n}": Discount(f"di_{n}", coupon=c.id, start=T0, end=None) for n, c in enumerate(coupons)}
-    return recurring(state, {p.id: p for p in named}, discounts, {c.id: c for c in coupons}, since, until)
-
-
-def mrr(*results: Recurring) -> str:
-    segments = [segment for result in results for segment in result.segments]
-    assert not any(result.missing for result in results)
-    assert not any(segment.trial for segment in segments)
-    currency = segments[0].currency if segments else "usd"
-    return total((Money(s.monthly, s.currency) for s in segments), currency).plain()
+from .worths import T0, TIERS, coupon, mrr, price, worth
 
 
 def test_1_monthly_and_yearly_customers_add_up() -> None:
@@ -315,62 +247,3 @@ def test_a_step_that_changes_nothing_for_an_item_is_none() -> None:
         ("a", T0 + 9, None),
         ("b", T0, None),
     ]
-
-
-amounts = st.integers(1, 10**9)
-intervals = st.sampled_from(["day", "week", "month", "year"])
-prices = st.builds(price, amounts, intervals, st.integers(1, 12))
-
-
-@given(st.lists(prices, min_size=1, max_size=4), st.integers(0, 100), st.randoms())
-def test_the_order_of_items_is_irrelevant(chosen: list[Price], percent: int, random: object) -> None:
-    items = [ItemState(f"si_{n}", f"price_{n}", quantity=n + 1) for n in range(len(chosen))]
-    shuffled = items[:]
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
-    catalogue = {f"price_{n}": replace(p, id=f"price_{n}") for n, p in enumerate(chosen)}
-    coupons = {"p": coupon("forever", str(percent)), "a": coupon("forever", amount=1_000)}
-    refs = (DiscountRef(None, "p"), DiscountRef(None, "a"))
-    state = SubscriptionState("sub", "cus", "active", T0, "usd", tuple(items), refs)
-    other = replace(state, items=tuple(shuffled))
-    assert recurring(state, catalogue, {}, coupons, T0, None) == recurring(other, catalogue, {}, coupons, T0, None)
-
-
-@given(st.lists(prices, min_size=1, max_size=4), st.integers(1, 50))
-def test_all_off_is_nothing(chosen: list[Price], quantity: int) -> None:
-    assert worth(*chosen, quantity=quantity, coupons=[coupon("forever", "100")]).segments == ()
-
-
-@given(st.lists(amounts, min_size=1, max_size=6), amounts)
-def test_the_parts_of_an_amount_off_are_the_whole(gross: list[int], off: int) -> None:
-    result = worth(*map(price, gross), coupons=[coupon("forever", amount=off)])
-    left = sum((Fraction(s.monthly) for s in result.segments), Fraction(0))
-    assert abs(left - max(0, sum(gross) - off)) <= Fraction(len(gross), 2 * 10**18)
-    assert Money(sum((s.monthly for s in result.segments), Decimal(0)), "usd").rounded().minor == max(
-        0, sum(gross) - off
-    )
-
-
-@given(prices, st.integers(0, 10_000), st.integers(0, 100), st.integers(0, 10**6))
-def test_discounts_never_add_and_amounts_are_never_negative(
-    one: Price, quantity: int, percent: int, amount: int
-) -> None:
-    full = sum((s.monthly for s in worth(one, quantity=quantity).segments), Decimal(0))
-    taken = [coupon("forever", str(percent)), coupon("forever", amount=amount)]
-    left = [s.monthly for s in worth(one, quantity=quantity, coupons=taken).segments]
-    assert all(monthly > 0 for monthly in left)
-    assert sum(left, Decimal(0)) <= full
-
-
-@given(st.integers(1, 400), st.integers(-(2**31), 2**33))
-def test_segments_of_an_item_follow_each_other(months: int, since: int) -> None:
-    result = worth(
-        price(1_000),
-        price(10),
-        coupons=[coupon("repeating", "50", months=months), coupon("forever", "10")],
-        since=since,
-    )
-    for item in ("si_0", "si_1"):
-        own = [s for s in result.segments if s.item_id == item]
-        assert own[0].starts == since
-        assert own[-1].ends is None
-        assert [s.ends for s in own[:-1]] == [s.starts for s in own[1:]]

@@ -97,8 +97,9 @@ def _laid_over(current: dict[str, Any], previous: dict[str, Any]) -> dict[str, A
     merged = dict(current)
     for key, old in previous.items():
         now = merged.get(key)
-        partial = type(old) is dict and type(now) is dict and "object" not in old
-        merged[key] = _laid_over(now, old) if partial else old
+        if type(old) is dict and type(now) is dict and "object" not in old:
+            old = _laid_over(now, old)
+        merged[key] = old
     return merged
 
 
