@@ -155,7 +155,8 @@ def _body(request: HttpRequest) -> bytes | None:
 
 
 def _answer(status: int, text: str, retry_after: int | None = None) -> HttpResponse:
-    headers = {"Cache-Control": "no-store"}
+    # CommonMiddleware, which tells lengths, is behind us; without one the server answers in chunks, three writes each.
+    headers = {"Cache-Control": "no-store", "Content-Length": str(len(text) + 1)}
     if retry_after is not None:
         headers["Retry-After"] = str(retry_after)
     return HttpResponse(text + "\n", status=status, content_type="text/plain", headers=headers)
