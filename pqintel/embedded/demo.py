@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import socket
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -41,6 +40,7 @@ class Demo:
         self.home = home
         self.supervisor = supervisor
         self.folder = home.path / "simulator"
+        self.answering = self.folder / "port"  # written by the simulator once it answers
         self.facts = home.recall(FACTS)
         if self.facts.get("database") != database:
             shutil.rmtree(self.folder, ignore_errors=True)  # its deliveries went to a database that is not this one
@@ -49,13 +49,14 @@ class Demo:
     def start_simulator(self, environment: Mapping[str, str]) -> None:
         """Start the simulator; it goes on where it was. `account` tells when it answers."""
         private_directory(self.folder)
-        options = ["--home", str(self.folder), "--port-file", str(self.folder / "port")]
+        self.answering.unlink(missing_ok=True)
+        options = ["--home", str(self.folder), "--port-file", str(self.answering)]
         options += ["--history-days", str(HISTORY_DAYS), "--seed", str(SEED)]
         self.supervisor.start("simulator", [*SIMULATOR, "serve", *options], environment)
 
     def account(self) -> dict[str, str]:
         """The simulator's `url`, `publishable_key`, `secret_key` and `webhook_secret`. Raises as `wait_for`."""
-        self.supervisor.wait_for("The simulator", self._answers, 120)
+        self.supervisor.wait_for("The simulator", self.answering.exists, 120)
         return self._account()
 
     def create_workspace(self, environment: Mapping[str, str]) -> None:
@@ -75,33 +76,36 @@ class Demo:
         keys = {name: account[name] for name in ("publishable_key", "secret_key", "webhook_secret")}
         fingerprint = hashlib.sha256(json.dumps(keys, sort_keys=True).encode()).hexdigest()
         if self.facts.get("keys") != fingerprint:
-            words = [*MANAGE, "stripe_connect", SLUG, "--mode", "test", "--json"]
-            output = self.supervisor.errand("stripe_connect", words, environment, stdin=json.dumps(keys))
-            connected = json.loads(output)
-            for check in connected.get("checks", []):
-                if check.get("ok") is False:
-                    say("demo", f"check failed: {check.get('name')}: {check.get('detail')}")
+            url = self._stripe_connect(environment, {})["webhook_url"]
+            self._simulator("register", "--url", url, environment=environment)
+            connected = self._stripe_connect(environment, keys)
+            if failed := [check for check in connected["checks"] if check["ok"] is False]:
+                raise EmbeddedError("; ".join(f"{check['name']}: {check['detail']}" for check in failed))
             self._remember(keys=fingerprint, webhook_url=connected["webhook_url"])
         target = on_loopback(self.facts["webhook_url"], port)
-        words = [*SIMULATOR, "deliver", "--home", str(self.folder), "--to", target]
-        self.supervisor.errand("deliver", words, environment)
+        self._simulator("deliver", "--to", target, "--listed-as", self.facts["webhook_url"], environment=environment)
         say("demo", "a year of history is being delivered; new events follow")
 
     def sign_in(self) -> str:
         """The line that tells how to sign in."""
-        return f"{self.facts['owner']}  password {self.facts['password']}"
+        password = f"password {self.facts['password']}" if self.facts["password"] else "(your password)"
+        return f"{self.facts['owner']}  {password}"
+
+    def _stripe_connect(self, environment: Mapping[str, str], keys: dict[str, str]) -> dict[str, Any]:
+        """What `stripe_connect` answers; without keys it only tells the webhook URL."""
+        words = [*MANAGE, "stripe_connect", SLUG, "--mode", "test", "--json"]
+        given = json.dumps(keys) if keys else ""
+        output = self.supervisor.errand("stripe_connect", words, environment, stdin=given, accepted=(0, 1))
+        answer: dict[str, Any] = json.loads(output)
+        return answer
+
+    def _simulator(self, command: str, *options: str, environment: Mapping[str, str]) -> None:
+        words = [*SIMULATOR, command, "--home", str(self.folder), *options]
+        self.supervisor.errand(f"simulator-{command}", words, environment)
 
     def _account(self) -> dict[str, str]:
         account: dict[str, str] = json.loads((self.folder / "simulator.json").read_text(encoding="utf-8"))
         return account
-
-    def _answers(self) -> bool:
-        try:
-            address = urlsplit(self._account()["url"])
-            socket.create_connection((address.hostname or "", address.port or 80), timeout=1).close()
-        except (OSError, ValueError, KeyError):
-            return False
-        return True
 
     def _remember(self, **facts: Any) -> None:
         self.facts |= facts

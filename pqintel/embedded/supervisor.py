@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from signal import SIGTERM
 
@@ -70,11 +70,19 @@ class Supervisor:
         self._launch(program)
 
     def errand(
-        self, name: str, command: list[str], environment: Mapping[str, str], *, stdin: str = "", seconds: float = 300
+        self,
+        name: str,
+        command: list[str],
+        environment: Mapping[str, str],
+        *,
+        stdin: str = "",
+        accepted: Container[int] = (0,),
+        seconds: float = 300,
     ) -> str:
         """Run a program to its end and return its stdout; stderr goes to `logs/<name>.log`.
 
-        Raises Stopping when the end is asked for meanwhile, EmbeddedError (with its last line) when it fails.
+        Raises Stopping when the end is asked for meanwhile, EmbeddedError (with its last line) when its exit code is
+        not among the accepted ones.
         """
         log = self.home.log(name)
         fresh_log(log)
@@ -97,7 +105,7 @@ class Supervisor:
                 handle.wait()
                 self._errands.discard(handle.pid)
                 self._leash.forget(handle.pid)
-        if handle.returncode == 0:
+        if handle.returncode in accepted:
             return output.decode()
         lines = last_lines(log) or [line for line in output.decode(errors="replace").splitlines() if line.strip()]
         reason = lines[-1] if lines else f"exit code {handle.returncode}"
@@ -154,6 +162,9 @@ class Supervisor:
             if time.monotonic() >= deadline:
                 break
             time.sleep(0.05)
+        for program in running:
+            if program.handle and program.handle.poll() is None:
+                say(program.name, f"did not end within {GRACE_SECONDS:.0f} s and is killed")
         self.kill()
 
     def kill(self) -> None:
