@@ -3,10 +3,12 @@
 import json
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache
 
 import pytest
 import stripe
 
+from pqintel.simulator.account import Account
 from pqintel.simulator.render import (
     FAMILIES,
     Family,
@@ -20,7 +22,8 @@ from pqintel.simulator.render import (
 from pqintel.simulator.render.catalogue import render_plan, render_price
 from pqintel.simulator.render.invoice_line import render_line
 from pqintel.simulator.render.shape import Json
-from pqintel.simulator.state import Discount, PauseCollection, SubscriptionItem
+from pqintel.simulator.scenario import random_lifecycle
+from pqintel.simulator.state import Discount, PauseCollection, Price, SubscriptionItem
 from tests.simulator import states
 from tests.simulator.states import END, START
 
@@ -553,3 +556,37 @@ def items(rendered: Json) -> list[Json]:
 def paused_type(rendered: Json) -> str:
     type_: str = rendered["status_details"]["paused"]["subscription"]["type"]
     return type_
+
+
+@pytest.mark.parametrize("seed", range(3))
+@every_version
+def test_what_was_before_is_told_completely(family: Family, seed: int) -> None:
+    """Over random histories: what an update tells, put back into what it shows, is what was shown before."""
+    account = lifecycle(seed)
+    updates = [event for event in account.events if event.before is not None and exists_in(event, family)]
+    assert len(updates) > 50
+    for each in updates:
+        assert each.before is not None
+        body = render_event(each, family)["data"]
+        before = render_object(each.before, family)
+        if isinstance(each.before, Price) and not family.prices:
+            before = render_plan(each.before, family)
+        assert put_back(body["object"], body["previous_attributes"]) == before
+
+
+@cache
+def lifecycle(seed: int) -> Account:
+    return random_lifecycle(seed, 120)
+
+
+def put_back(after: Json, previous: Json) -> Json:
+    """Return `after` with the old values, nested hashes merged; lists and other objects come whole, and null in
+    metadata means that the key was not there."""
+    merged = dict(after)
+    for key, old in previous.items():
+        new = merged.get(key)
+        both = isinstance(old, dict) and isinstance(new, dict) and "id" not in old
+        merged[key] = put_back(merged[key], old) if both else old
+        if key == "metadata":
+            merged[key] = {name: value for name, value in merged[key].items() if value is not None}
+    return merged

@@ -152,6 +152,23 @@ def test_tiers_and_coupons_only_when_expanded(simulation: Simulation) -> None:
     assert unexpanded.discounts == [discounted.discounts[0].id]
 
 
+def test_the_expansions_of_a_reader_that_wants_everything_at_once(simulation: Simulation) -> None:
+    tiered = next(each for each in simulation.account.prices.values() if each.tiers)
+    price = get(simulation, f"/v1/prices/{tiered.id}?expand[0]=tiers&expand[1]=currency_options.tiers")[2]
+    assert price["currency_options"]["usd"]["tiers"] == price["tiers"]
+    assert [tier["up_to"] for tier in price["tiers"]] == [5, None]
+    subscription = list(simulation.account.subscriptions)[-1]
+    wanted = "expand[0]=discounts.source.coupon&expand[1]=items.data.price.tiers"
+    read = get(simulation, f"/v1/subscriptions/{subscription}?{wanted}")[2]
+    assert read["items"]["data"][0]["price"]["tiers"] == price["tiers"]
+    plain, discounted = list(simulation.account.customers)[:2]
+    coupon = next(iter(simulation.account.coupons))
+    simulation.account.apply_customer_coupon(discounted, coupon)
+    target = "/v1/customers/{}?expand[0]=discount.source.coupon"
+    assert get(simulation, target.format(plain))[2]["discount"] is None
+    assert get(simulation, target.format(discounted))[2]["discount"]["source"]["coupon"]["percent_off"] == 25.0
+
+
 def test_expanding_through_a_list_and_an_embedded_list(simulation: Simulation) -> None:
     target = "/v1/subscriptions?limit=2&expand[]=data.customer&expand[]=data.items.data.price.product"
     rows = get(simulation, target)[2]["data"]

@@ -94,6 +94,19 @@ def render_plan(price: Price, family: Family, *, tiers: bool = False) -> Json:
     return rendered
 
 
+def render_currency_options(price: Price, *, tiers: bool = False) -> Json:
+    """Return what `expand[]=currency_options` adds to a price: it is sold in its own currency alone."""
+    option: Json = {
+        "custom_unit_amount": None,
+        "tax_behavior": price.tax_behavior,
+        "unit_amount": whole(price.unit_amount),
+        "unit_amount_decimal": None if price.unit_amount is None else decimal_text(price.unit_amount),
+    }
+    if tiers:
+        option["tiers"] = render_tiers(price)
+    return {price.currency: option}
+
+
 def _transform(price: Price) -> Json | None:
     if price.transform_divide_by is None:
         return None

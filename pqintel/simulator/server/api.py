@@ -108,7 +108,8 @@ class Api:
         request_id = f"req_{uuid4().hex[:14]}"
         if "error" in body:
             error: Any = body["error"]
-            url = f"https://dashboard.stripe.com/{self.account.id}/test/logs/{request_id}"
+            side = "" if self.account.livemode else "test/"
+            url = f"https://dashboard.stripe.com/{self.account.id}/{side}logs/{request_id}"
             body = {"error": {**error, "request_log_url": url}}
         common = {
             "Content-Type": "application/json",
@@ -116,7 +117,7 @@ class Api:
             "Request-Id": request_id,
             "Stripe-Version": version,
         }
-        return Reply(status, {**common, **headers}, json.dumps(body, indent=2).encode())
+        return Reply(status, {**common, **headers}, json.dumps(body, separators=(",", ":")).encode())
 
     def _family(self, asked: str | None) -> Family:
         try:

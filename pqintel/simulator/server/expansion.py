@@ -5,7 +5,7 @@ from typing import Any
 
 from pqintel.simulator.account import Account
 from pqintel.simulator.render import Family, render_object
-from pqintel.simulator.render.catalogue import render_discount, render_tiers
+from pqintel.simulator.render.catalogue import render_currency_options, render_discount, render_tiers
 from pqintel.simulator.render.checkout import render_line_items
 from pqintel.simulator.render.customer import render_deleted_customer
 from pqintel.simulator.render.payment import render_payment_method
@@ -51,6 +51,10 @@ class Expansion:
 
     def _walk(self, rendered: Json, segments: list[str], path: str) -> None:
         segment, rest = segments[0], segments[1:]
+        if segment == "currency_options" and rendered.get("object") == "price":
+            price = self._account.prices[str(rendered["id"])]
+            rendered[segment] = render_currency_options(price, tiers=rest == ["tiers"])
+            return
         value = self._value(rendered, segment, path)
         rendered[segment] = value
         if rest:
