@@ -21,23 +21,29 @@ SOLO_TRIES: Final = 3
 
 # The oldest events that wait. What a worker died on before (tries > 0) comes in smaller batches, 500 -> 50 -> 1, and
 # the rest never waits behind it longer than its own turn. `tries` is committed before anything is tried.
+# MATERIALIZED, because before the first ANALYZE the planner expects one row and would compute `size` once for each.
 _CLAIM: Final = f"""
-WITH head AS (
-    SELECT id, tries, row_number() OVER (ORDER BY id) AS n FROM integrations_inboxevent
-    WHERE workspace_id = %(ws)s AND connection_id = %(conn)s AND state = 'pending' ORDER BY id LIMIT {BATCH}
+WITH head AS MATERIALIZED (
+    SELECT id, tries, row_number() OVER oldest AS n, first_value(tries) OVER oldest AS first
+    FROM (
+        SELECT id, tries FROM integrations_inboxevent
+        WHERE workspace_id = %(ws)s AND connection_id = %(conn)s AND state = 'pending' ORDER BY id LIMIT {BATCH}
+    ) waiting
+    WINDOW oldest AS (ORDER BY id)
 ),
-first AS (SELECT least(tries, 2) AS tries FROM head WHERE n = 1),
-size AS (
-    SELECT coalesce(min(head.n) - 1, {BATCH}) AS n FROM head, first
-    WHERE (head.tries > 0) <> (first.tries > 0)
-       OR (first.tries = 1 AND head.n > {SMALL_BATCH})
-       OR (first.tries = 2 AND head.n > 1)
+size AS MATERIALIZED (
+    SELECT least(
+        count(*),
+        min(n) FILTER (WHERE (tries > 0) <> (first > 0)) - 1,
+        min({SMALL_BATCH}) FILTER (WHERE first = 1),
+        min(1) FILTER (WHERE first > 1)
+    ) AS n
+    FROM head
 )
-UPDATE integrations_inboxevent e
-SET tries = e.tries + 1, solo_tries = e.solo_tries + (NOT EXISTS (SELECT FROM head WHERE n = 2) OR size.n = 1)::int
-FROM head, size
-WHERE e.workspace_id = %(ws)s AND e.id = head.id AND head.n <= size.n
-RETURNING e.id, e.event_id, e.body, e.solo_tries, e.proves, e.received_at
+UPDATE integrations_inboxevent
+SET tries = tries + 1, solo_tries = solo_tries + ((SELECT n FROM size) = 1)::int
+WHERE workspace_id = %(ws)s AND id = ANY (ARRAY(SELECT id FROM head WHERE n <= (SELECT n FROM size)))
+RETURNING id, event_id, body, solo_tries, proves, received_at
 """  # noqa: S608 - the numbers are ours
 _SETTLE: Final = """
 UPDATE integrations_inboxevent e
@@ -46,7 +52,7 @@ SET state = r.state, reason = r.reason, event_type = r.type, api_version = r.ver
     body = CASE WHEN r.state = 'quarantined' THEN e.body END
 FROM jsonb_to_recordset(%s::jsonb)
     AS r(id bigint, state text, reason text, type text, version text, happened_at double precision)
-WHERE e.workspace_id = %s AND e.id = r.id
+WHERE e.workspace_id = %s AND e.id = r.id AND e.id = ANY (%s)
 """
 _MOVE: Final = """
 UPDATE integrations_inboxevent SET state = %s WHERE workspace_id = %s AND connection_id = %s AND state = %s
@@ -110,7 +116,7 @@ def settle(workspace_id: int, verdicts: Iterable[Verdict], now: datetime) -> Non
     rows = [verdict.row() for verdict in verdicts]
     if rows:
         with connection.cursor() as cursor:
-            cursor.execute(_SETTLE, (now, json.dumps(rows), workspace_id))
+            cursor.execute(_SETTLE, (now, json.dumps(rows), workspace_id, [row["id"] for row in rows]))
 
 
 def waits(workspace_id: int, connection_id: UUID) -> bool:
