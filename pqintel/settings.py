@@ -158,7 +158,14 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Only rate limits of the sign-in lie here. In PostgreSQL, because Redis may be lost or hang at any time.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "django_cache"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "django_cache",
+        # Room for every address that tries within five minutes: beyond it, entries that still count would be dropped.
+        "OPTIONS": {"MAX_ENTRIES": 20_000, "CULL_FREQUENCY": 10},
+    }
+}
 
 # --- accounts --------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "workspaces.User"
@@ -180,7 +187,7 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_UNIQUE_EMAIL = True
-ACCOUNT_SIGNUP_FORM_CLASS = "pqintel.workspaces.forms.SignupForm"
+ACCOUNT_FORMS = {"signup": "pqintel.workspaces.forms.SignupForm"}
 ACCOUNT_ADAPTER = "pqintel.workspaces.adapter.AccountAdapter"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_PREVENT_ENUMERATION = True

@@ -5,6 +5,7 @@ from django.urls import include, path, register_converter
 
 from billing.modes import ModeConverter
 from pqintel.health import healthz, readyz
+from pqintel.workspaces.accounts import account_urls
 from pqintel.workspaces.views.entrance import home
 
 register_converter(ModeConverter, "mode")
@@ -13,7 +14,7 @@ urlpatterns = [
     path("", home, name="home"),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include(account_urls())),
     path("admin/", admin.site.urls),
     path("", include("pqintel.workspaces.urls")),
     path("", include("integrations.urls")),

@@ -6,31 +6,17 @@ import base64
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.contrib.sites.shortcuts import get_current_site
-from django.db import IntegrityError, transaction
-from django.http import HttpRequest
-from django.shortcuts import redirect
+from django.db import transaction
 
 from pqintel.vault import seal, unseal
 from pqintel.vault.cipher import Ring, ring
 
-from .models import User
-
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Sign-up by email; the rest is allauth's."""
-
-    def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
-        """Save a new user. The second of two sign-ups at once (a double click) is told what the first one is told."""
-        try:
-            with transaction.atomic():
-                saved: User = super().save_user(request, user, form, commit)
-        except IntegrityError:
-            raise ImmediateHttpResponse(redirect("account_email_verification_sent")) from None
-        return saved
+    """How account mails are sent; the rest is allauth's."""
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Render now, send when the transaction is over: no mail server is waited for while rows are locked.

@@ -7,11 +7,15 @@ from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
+from allauth.account import forms as account
 from allauth.account.utils import get_next_redirect_url
 from allauth.core import context
+from allauth.core.exceptions import ImmediateHttpResponse
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest
+from django.shortcuts import redirect
 from django.urls import Resolver404, resolve
 
 from .actions.workspaces import open_workspace
@@ -66,8 +70,8 @@ class TimezoneField(forms.CharField):
         return ZoneInfo(zone).key
 
 
-class SignupForm(forms.Form):
-    """What sign-up asks beside email and password. Who follows an invitation needs no workspace of their own."""
+class SignupForm(account.SignupForm):
+    """Sign-up: a person and their workspace. Who follows an invitation needs no workspace of their own."""
 
     name = NameField(label="Your name", autocomplete="name")
     workspace_name = NameField(
@@ -81,12 +85,22 @@ class SignupForm(forms.Form):
         if follows_invitation(context.request):
             del self.fields["workspace_name"]
 
-    def signup(self, request: HttpRequest, user: User) -> None:
-        """Called by allauth once the user is saved; the request's transaction covers both."""
-        user.name = self.cleaned_data["name"]
-        user.save(update_fields=["name"])
-        if "workspace_name" in self.cleaned_data:
-            open_workspace(self.cleaned_data["workspace_name"], user)
+    def save(self, request: HttpRequest) -> User:
+        """Save the person, their address and their workspace, all or nothing.
+
+        Raises:
+            ImmediateHttpResponse: the second of two sign-ups at once (a double click) gets the first one's answer.
+        """
+        try:
+            with transaction.atomic():
+                user: User = super().save(request)
+                user.name = self.cleaned_data["name"]
+                user.save(update_fields=["name"])
+                if "workspace_name" in self.cleaned_data:
+                    open_workspace(self.cleaned_data["workspace_name"], user)
+        except IntegrityError:
+            raise ImmediateHttpResponse(redirect("account_email_verification_sent")) from None
+        return user
 
 
 def follows_invitation(request: HttpRequest) -> bool:
