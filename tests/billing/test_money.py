@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.money import MixedCurrencies, Money, exponent, total
@@ -88,6 +88,7 @@ def test_only_finite_amounts(value: str) -> None:
         Money(Decimal(value), "usd")
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-(10**30), 10**30) | st.decimals(-(10**12), 10**12, places=18)))
 def test_sums_are_exact_in_any_order(amounts: list[int | Decimal]) -> None:
     monies = [Money(amount, "usd") for amount in amounts]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.metrics.recurring import recurring
@@ -20,6 +20,7 @@ intervals = st.sampled_from(["day", "week", "month", "year"])
 prices = st.builds(price, amounts, intervals, st.integers(1, 12))
 
 
+@settings(deadline=None)
 @given(st.lists(prices, min_size=1, max_size=4), st.integers(0, 100), st.randoms())
 def test_the_order_of_items_is_irrelevant(chosen: list[Price], percent: int, random: object) -> None:
     items = [ItemState(f"si_{n}", f"price_{n}", quantity=n + 1) for n in range(len(chosen))]
@@ -33,11 +34,13 @@ def test_the_order_of_items_is_irrelevant(chosen: list[Price], percent: int, ran
     assert recurring(state, catalogue, {}, coupons, T0, None) == recurring(other, catalogue, {}, coupons, T0, None)
 
 
+@settings(deadline=None)
 @given(st.lists(prices, min_size=1, max_size=4), st.integers(1, 50))
 def test_all_off_is_nothing(chosen: list[Price], quantity: int) -> None:
     assert worth(*chosen, quantity=quantity, coupons=[coupon("forever", "100")]).segments == ()
 
 
+@settings(deadline=None)
 @given(st.lists(amounts, min_size=1, max_size=6), amounts)
 def test_the_parts_of_an_amount_off_are_the_whole(gross: list[int], off: int) -> None:
     result = worth(*map(price, gross), coupons=[coupon("forever", amount=off)])
@@ -48,6 +51,7 @@ def test_the_parts_of_an_amount_off_are_the_whole(gross: list[int], off: int) ->
     )
 
 
+@settings(deadline=None)
 @given(prices, st.integers(0, 10_000), st.integers(0, 100), st.integers(0, 10**6))
 def test_discounts_never_add_and_amounts_are_never_negative(
     one: Price, quantity: int, percent: int, amount: int
@@ -59,6 +63,7 @@ def test_discounts_never_add_and_amounts_are_never_negative(
     assert sum(left, Decimal(0)) <= full
 
 
+@settings(deadline=None)
 @given(st.integers(1, 400), st.integers(-(2**31), 2**33))
 def test_segments_of_an_item_follow_each_other(months: int, since: int) -> None:
     result = worth(

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integrations.stripe.translate import Envelope, Untranslatable, envelope, parse, translate
@@ -99,6 +99,7 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), json_values), st.booleans())
 def test_whatever_a_database_can_hold_comes_through_unchanged(value: dict[str, Any], ascii_only: bool) -> None:
     body = json.dumps(value, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
@@ -107,6 +108,7 @@ def test_whatever_a_database_can_hold_comes_through_unchanged(value: dict[str, A
     assert parse(body) == value
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_never_raises_anything_else(body: bytes) -> None:
     try:
@@ -208,6 +210,7 @@ def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 WRONG = (None, True, 7, -1, 2**62, PRIVATE, "x" * 300, "NaN", [], {}, [None, 3, PRIVATE], {"data": 3}, {"id": 4})
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_any_damage_is_survived_or_named_without_quoting(data: st.DataObject) -> None:
     version, event_type = data.draw(st.sampled_from(VERSIONS)), data.draw(st.sampled_from(sorted(REQUIRED)))
