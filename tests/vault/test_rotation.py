@@ -120,11 +120,13 @@ def test_a_rotation_from_beginning_to_end(stripe: Connection, settings: Any) -> 
 
 def test_progress_is_told_by_workspace(stripe: Connection, settings: Any) -> None:
     settings.PQ_KEYS = BOTH
-    assert command("keys_rewrap", "--batch", "1") == (
-        0,
-        "acme: 6 resealed, 0 unreadable, 0 busy\nbolt: 6 resealed, 0 unreadable, 0 busy\n"
-        "Active key k2, 2 workspaces: 12 resealed, 0 unreadable, 0 busy\n",
-    )
+    code, told = command("keys_rewrap", "--batch", "1")
+    assert code == 0
+    assert told.splitlines() == [
+        "acme: 6 resealed, 0 unreadable, 0 busy",
+        "bolt: 6 resealed, 0 unreadable, 0 busy",
+        "Active key k2, 2 workspaces: 12 resealed, 0 unreadable, 0 busy",
+    ]
 
 
 def test_killed_half_way_it_goes_on_where_it_stopped(
@@ -143,9 +145,10 @@ def test_killed_half_way_it_goes_on_where_it_stopped(
             raise Killed
         return self.seal_with(self.active, plain, *place)
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with monkeypatch.context() as patch:
         patch.setattr(Ring, "seal", dying)
-        list(rewrapping.rewrap(batch=1))
+        with pytest.raises(Killed):
+            list(rewrapping.rewrap(batch=1))
     assert references() == {"k2": 5, "k1": 7}
     assert every_value_opens(stripe)
     assert command("keys_rewrap", "--json")[1]["resealed"] == 7

@@ -26,8 +26,8 @@ class Holder:
         str(SECRET),
         f"{SECRET}",
         f"{SECRET!r:>40}".strip(),
-        "{:>5}".format(SECRET),
-        "%s" % SECRET,
+        "{:>5}".format(SECRET),  # noqa: UP032 - one of the ways
+        "%s" % SECRET,  # noqa: UP031 - one of the ways
         repr([SECRET]).strip("[]"),
         repr({"a": SECRET})[6:-1],
         repr(Holder(SECRET)).removeprefix("Holder(secret=")[:-1],
