@@ -62,6 +62,12 @@ def _serve(options: argparse.Namespace) -> int:
                 f"simulator: {service.facts.account} at {service.facts.url}, "
                 f"{len(service.life.account.events)} events; keys in {home.path / 'simulator.json'}"
             )
+            if service.retold:
+                _complain(
+                    f"an older version told the history in {home.path} otherwise; what was delivered may differ "
+                    "from what the account now says. Delete the folder to begin anew.",
+                    0,
+                )
             service.run(options.port_file)
         finally:
             service.close()

@@ -191,6 +191,19 @@ def test_a_life_told_again_is_the_same_to_the_byte(home: Home) -> None:
     third.close()
 
 
+def test_a_history_that_is_told_otherwise_than_before_is_noticed(home: Home) -> None:
+    first = serve(home)
+    assert first.retold is False
+    first.close()
+    second = serve(home)
+    assert second.retold is False
+    second.close()
+    home.update(second.facts, history="0" * 64)
+    third = serve(home)
+    assert third.retold is True
+    third.close()
+
+
 def test_a_line_that_a_crash_cut_off_does_not_count(home: Home) -> None:
     (home.path / "life.log").write_text('{"step": 1}\n{"ste')
     assert home.lines("life.log") == ['{"step": 1}']

@@ -36,7 +36,8 @@ class HomeError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """The lasting facts of one simulated account. Times are Unix seconds."""
+    """The lasting facts of one simulated account. Times are Unix seconds; `history` is a fingerprint of what the
+    history told, so that a newer simulator can say that it tells another one."""
 
     seed: int
     history_days: int
@@ -47,6 +48,7 @@ class Facts:
     url: str = ""
     port: int = 0
     account: str = ""
+    history: str = ""
     publishable_key: str
     secret_key: str
     restricted_key: str

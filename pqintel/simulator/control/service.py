@@ -57,7 +57,10 @@ class Service:
         )
         self.server = SimulatorServer(api, port=port or facts.port, control=surface)
         port = int(self.server.url.rpartition(":")[2])
-        self.facts = home.update(facts, url=self.server.url, port=port, account=account.id)
+        history = self.life.fingerprint()
+        self.retold = facts.history not in ("", history)
+        """Whether an earlier version of the simulator told this account's history otherwise."""
+        self.facts = home.update(facts, url=self.server.url, port=port, account=account.id, history=history)
         self._stopped = threading.Event()
 
     def run(self, port_file: Path | None = None) -> None:
