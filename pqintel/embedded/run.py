@@ -33,8 +33,10 @@ from pqintel.embedded.supervisor import Stopping, Supervisor, say
 
 PYTHON = sys.executable
 CELERY = [PYTHON, "-m", "celery", "-A", "pqintel"]
+GUNICORN = ["--config", "python:pqintel.gunicorn", "--graceful-timeout", "3", "pqintel.wsgi"]
 WORKER = ["worker", "--queues", "drain,react,bulk", "--concurrency", "2", "--loglevel", "INFO"]
 WORKER += ["--without-gossip", "--without-mingle"]  # talk among workers, and there is only this one
+READY_SECONDS = 300  # a death is seen at once; this is for slow machines
 OFF = ("0", "false", "no", "off")
 
 
@@ -72,21 +74,23 @@ class LocalRun:
 
     def _start(self) -> None:
         began = time.monotonic()
+        say("run", f"starting PostgreSQL and Valkey in {self.home.path}")
         self.servers.attach()
         environment = self._environment()
         if self.wants_demo:
             self.demo = Demo(self.home, self.supervisor, database_identity(environment["DATABASE_URL"]))
             self.demo.start_simulator(environment)
+        say("run", "preparing the database")
         self.supervisor.errand("migrate", [PYTHON, "manage.py", "migrate", "--noinput"], environment)
         if self.demo:
             self.demo.create_workspace(environment)
             environment.setdefault("STRIPE_API_BASE", self.demo.account()["url"])
         self._remember(environment)
-        gunicorn = [PYTHON, "-m", "gunicorn", "--config", "python:pqintel.gunicorn", "pqintel.wsgi"]
-        self.supervisor.start("web", gunicorn, environment)
+        say("run", "starting web, worker and beat")
+        self.supervisor.start("web", [PYTHON, "-m", "gunicorn", *GUNICORN], environment)
         self.supervisor.start("worker", [*CELERY, *WORKER], environment)
         self.supervisor.start("beat", [*CELERY, "beat", "--loglevel", "INFO"], environment)
-        self.supervisor.wait_for("The web server", self._web_answers, 90)
+        self.supervisor.wait_for("The web server", self._web_answers, READY_SECONDS)
         self._announce(environment["PQ_BASE_URL"], time.monotonic() - began)
         if self.demo:
             threading.Thread(target=self._fill, args=(self.demo, environment), daemon=True).start()

@@ -1,10 +1,13 @@
 """`make run`: comes up, keeps its data, leaves nothing behind, and tells in one line what stands in its way."""
 
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -100,6 +103,27 @@ def running(environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
             run.kill()
 
 
+def sign_in(run: subprocess.Popen[str]) -> str:
+    """The next line: who may sign in and how."""
+    assert run.stdout
+    return run.stdout.readline().strip()
+
+
+def events_done(environment: dict[str, str]) -> int:
+    command = [sys.executable, "manage.py", "inbox_status", "demo", "--mode", "test", "--json"]
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=True)
+    return int(json.loads(done.stdout)["done"])
+
+
+def until_more_than(count: int, environment: dict[str, str]) -> int:
+    """How many events are done, once they are more than that."""
+    for _ in range(300):
+        if (done := events_done(environment)) > count:
+            return done
+        time.sleep(0.5)
+    raise AssertionError("no events arrive")
+
+
 def healthy(environment: dict[str, str]) -> int:
     with urllib.request.urlopen(f"http://127.0.0.1:{environment['PORT']}/healthz", timeout=10) as answer:
         return int(answer.status)
@@ -129,6 +153,25 @@ def test_a_killed_run_leaves_nothing_and_the_next_one_starts(environment: dict[s
     assert until_gone(home) == {}
     with running(environment) as run:
         assert healthy(environment) == 200
+        run.terminate()
+        assert run.wait() == 0
+    assert until_gone(home) == {}
+
+
+def test_the_demo_is_connected_and_goes_on_after_a_restart(environment: dict[str, str]) -> None:
+    environment = {**environment, "PQ_DEMO": "1"}
+    home = Path(environment["PQ_HOME"])
+    with running(environment) as run:
+        first = sign_in(run)
+        done = until_more_than(0, environment)
+        run.terminate()
+        assert run.wait() == 0
+    assert until_gone(home) == {}
+    assert re.fullmatch(r"Sign in    demo@example\.com  password \S{20}", first)
+    assert (home / "demo.json").stat().st_mode & 0o777 == 0o600
+    with running(environment) as run:
+        assert sign_in(run) == first
+        assert until_more_than(done, environment) > done
         run.terminate()
         assert run.wait() == 0
     assert until_gone(home) == {}
