@@ -140,9 +140,12 @@ def test_refusals_become_few_errors_that_hold_no_key(reply: Reply, kind: type[Re
 
 
 def test_a_missing_permission_names_scopes_and_account() -> None:
-    with Peer(lambda asked: error(403, PERMISSION_TEXT)) as peer, reader(peer.url) as stripe_reader:
-        with pytest.raises(PermissionMissing) as failure:
-            stripe_reader.ping(Kind.SUBSCRIPTION)
+    with (
+        Peer(lambda asked: error(403, PERMISSION_TEXT)) as peer,
+        reader(peer.url) as stripe_reader,
+        pytest.raises(PermissionMissing) as failure,
+    ):
+        stripe_reader.ping(Kind.SUBSCRIPTION)
     assert failure.value.scopes == ("rak_subscription_read", "rak_billing_read")
     assert failure.value.account_id == "acct_1Nv0FGQ9RKHgCVdK"
 
@@ -157,10 +160,12 @@ def test_nobody_there_is_unreachable_and_holds_no_key() -> None:
 
 def test_silence_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("integrations.stripe.readonly.TIMEOUT", 0.2)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        with reader(f"http://127.0.0.1:{server.getsockname()[1]}") as stripe_reader:
-            with pytest.raises(Unreachable, match="in time"):
-                stripe_reader.account()
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        reader(f"http://127.0.0.1:{server.getsockname()[1]}") as stripe_reader,
+    ):
+        with pytest.raises(Unreachable, match="in time"):
+            stripe_reader.account()
 
 
 @pytest.mark.parametrize(
@@ -180,7 +185,10 @@ def test_repeats_what_may_pass(replies: list[Reply], retries: int, asked: int) -
 
 @pytest.mark.parametrize(("status", "asked"), [(429, 3), (503, 3), (401, 1), (403, 1), (404, 1)])
 def test_repeats_are_bounded(status: int, asked: int) -> None:
-    with Peer(lambda _: error(status)) as peer, reader(peer.url, max_retries=2) as stripe_reader:
-        with pytest.raises(ReadFailed):
-            stripe_reader.account()
+    with (
+        Peer(lambda _: error(status)) as peer,
+        reader(peer.url, max_retries=2) as stripe_reader,
+        pytest.raises(ReadFailed),
+    ):
+        stripe_reader.account()
     assert len(peer.asked) == asked

@@ -72,9 +72,12 @@ def test_no_write_leaves_through_any_service_of_the_client() -> None:
 
 @pytest.mark.parametrize("method", ["post", "delete", "put", "patch", "head", "POST"])
 def test_no_write_leaves_through_a_raw_request(method: str) -> None:
-    with Peer(lambda asked: Reply()) as peer, reader(peer.url) as stripe_reader:
-        with pytest.raises((OnlyReads, stripe.APIConnectionError)):
-            stripe_reader.client.raw_request(method, "/v1/customers")
+    with (
+        Peer(lambda asked: Reply()) as peer,
+        reader(peer.url) as stripe_reader,
+        pytest.raises((OnlyReads, stripe.APIConnectionError)),
+    ):
+        stripe_reader.client.raw_request(method, "/v1/customers")
     assert peer.connections == 0
 
 
@@ -97,9 +100,13 @@ def test_reading_by_stream_is_refused_as_well() -> None:
 
 
 def test_the_key_goes_to_no_other_host() -> None:
-    with Peer(lambda asked: Reply()) as peer, Peer(lambda asked: Reply()) as other, reader(peer.url) as stripe_reader:
-        with pytest.raises(OnlyReads):
-            stripe_reader.client._requestor._client.request("get", f"{other.url}/v1/account", {})
+    with (
+        Peer(lambda asked: Reply()) as peer,
+        Peer(lambda asked: Reply()) as other,
+        reader(peer.url) as stripe_reader,
+        pytest.raises(OnlyReads),
+    ):
+        stripe_reader.client._requestor._client.request("get", f"{other.url}/v1/account", {})
     assert (peer.connections, other.connections) == (0, 0)
 
 
@@ -174,16 +181,22 @@ def test_tls_1_3_is_spoken(certificate: Path, trusting: None) -> None:
 
 def test_tls_1_2_is_refused(certificate: Path, trusting: None) -> None:
     context = serving(certificate, ssl.TLSVersion.TLSv1_2)
-    with Peer(lambda asked: Reply(), context) as peer, reader(peer.url, max_retries=2) as stripe_reader:
-        with pytest.raises(Unreachable, match=r"TLS 1\.3"):
-            stripe_reader.account()
+    with (
+        Peer(lambda asked: Reply(), context) as peer,
+        reader(peer.url, max_retries=2) as stripe_reader,
+        pytest.raises(Unreachable, match=r"TLS 1\.3"),
+    ):
+        stripe_reader.account()
     assert peer.asked == []
     assert peer.connections == 1
 
 
 def test_an_unknown_authority_is_refused(certificate: Path) -> None:
     context = serving(certificate, ssl.TLSVersion.TLSv1_3)
-    with Peer(lambda asked: Reply(), context) as peer, reader(peer.url) as stripe_reader:
-        with pytest.raises(Unreachable, match=r"TLS 1\.3"):
-            stripe_reader.account()
+    with (
+        Peer(lambda asked: Reply(), context) as peer,
+        reader(peer.url) as stripe_reader,
+        pytest.raises(Unreachable, match=r"TLS 1\.3"),
+    ):
+        stripe_reader.account()
     assert peer.asked == []
