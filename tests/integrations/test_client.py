@@ -160,11 +160,9 @@ def test_nobody_there_is_unreachable_and_holds_no_key() -> None:
 
 def test_silence_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("integrations.stripe.readonly.TIMEOUT", 0.2)
-    with (
-        socket.create_server(("127.0.0.1", 0)) as server,
-        reader(f"http://127.0.0.1:{server.getsockname()[1]}") as stripe_reader,
-    ):
-        with pytest.raises(Unreachable, match="in time"):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stripe_reader = reader(f"http://127.0.0.1:{server.getsockname()[1]}")
+        with stripe_reader, pytest.raises(Unreachable, match="in time"):
             stripe_reader.account()
 
 
