@@ -12,7 +12,8 @@ import stripe
 
 from pqintel.simulator.clock import DAY
 from pqintel.simulator.render import FAMILIES, family_of, render_object
-from pqintel.simulator.server import PERMISSIONS, USUAL_EVENTS, USUAL_PERMISSIONS
+from pqintel.simulator.server import PERMISSIONS, USUAL_EVENTS, USUAL_PERMISSIONS, Faults, Weather
+from pqintel.simulator.server.refusals import Refusal
 from pqintel.simulator.testing import EPOCH, Simulation
 
 WEBHOOK = "https://pq.example/webhooks/stripe/tok/"
@@ -424,13 +425,14 @@ def test_every_third_request_is_limited(simulation: Simulation) -> None:
 
 def test_a_limit_per_second_counts_each_endpoint_apart() -> None:
     moment = [100.0]
-    with Simulation() as simulation:
-        simulation.faults._monotonic = lambda: moment[0]
-        simulation.faults.change(limit_per_second=2)
-        assert [get(simulation, "/v1/coupons")[0] for _ in range(3)] == [200, 200, 429]
-        assert get(simulation, "/v1/products")[0] == 200
-        moment[0] += 1
-        assert get(simulation, "/v1/coupons")[0] == 200
+    faults = Faults(Weather(limit_per_second=2), monotonic=lambda: moment[0])
+    assert [faults.strike("coupons") for _ in range(2)] == [0.0, 0.0]
+    with pytest.raises(Refusal) as limited:
+        faults.strike("coupons")
+    assert limited.value.status == 429
+    assert faults.strike("products") == 0.0
+    moment[0] += 1
+    assert faults.strike("coupons") == 0.0
 
 
 def test_server_errors_on_demand(simulation: Simulation) -> None:
