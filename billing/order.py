@@ -19,7 +19,7 @@ from .snapshots import Kind
 NOTHING = ""
 """Digest of "nothing came before": what a `*.created` event starts from."""
 
-_INVOICE_RANK = {None: 0, "draft": 1, "open": 2, "uncollectible": 3, "paid": 4, "void": 5}
+_INVOICE_RANK = {None: 0, "draft": 1, "open": 2, "uncollectible": 3, "paid": 4, "void": 5, "deleted": 6}
 _PAYMENT_RANK = {"processing": 1, "requires_capture": 2, "canceled": 3, "succeeded": 4}
 _CHECKOUT_RANK = {"open": 0, "expired": 1, "complete": 2}
 _ENDED = frozenset({"canceled", "incomplete_expired"})

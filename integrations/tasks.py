@@ -41,6 +41,8 @@ def drain(lane: int) -> int:
     drained = draining.drain(lane)
     if drained.more:
         doorbell.ring(lane)
+    if drained.asked:
+        read_bell.ring(lane)
     return drained.events
 
 
@@ -54,14 +56,16 @@ def sweep_inbox() -> int:
 
 @shared_task(name="integrations.tasks.read")
 def read(lane: int) -> int:
-    """Ask Stripe what a lane's batches left open. Returns how many answers came."""
+    """Ask Stripe what a lane's batches left open, a bounded number of questions. Returns how many answers came."""
     workspace_id, mode = lane_parts(lane)
     with scope(workspace_id):
         with transaction.atomic():
             stripe = Connection.objects.get(workspace_id=workspace_id, mode=mode)
-        answers = reads.answer_due(stripe)
+        answers, more = reads.answer_due(stripe)
     if answers:
         doorbell.ring(lane)
+    if more:
+        read_bell.ring(lane)
     return answers
 
 

@@ -75,8 +75,14 @@ class Table:
     def write(self, workspace_id: int, mode: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert or update the rows; JSON values only. Does nothing when there are none."""
         if rows:
-            with connection.cursor() as cursor:
-                cursor.execute(self.statement, (workspace_id, str(mode), json.dumps(rows)))
+            run(self.statement, (workspace_id, str(mode), json.dumps(rows)))
+
+    def write_telling(self, workspace_id: int, mode: str, rows: Sequence[Mapping[str, Any]]) -> set[str]:
+        """Like `write`; returns the Stripe ids of the rows that were inserted or updated."""
+        if not rows:
+            return set()
+        written = fetch(f"{self.statement} RETURNING stripe_id", (workspace_id, str(mode), json.dumps(rows)))
+        return {row[0] for row in written}
 
 
 def fetch(sql: str, params: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:

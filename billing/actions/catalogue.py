@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from billing.snapshots import CatalogueEntry, Coupon, Discount, Price, Product, known, revive
+from billing.snapshots import UNKNOWN, CatalogueEntry, Coupon, Discount, Price, Product, known, revive
 
 from .bulk import Table, fetch, text, typed
 
@@ -72,6 +72,7 @@ class Catalogue:
     products: dict[str, Product] = field(default_factory=dict)
     _asked: set[tuple[type, str]] = field(default_factory=set)
     _registers: dict[tuple[type, str], Registers] = field(default_factory=dict)
+    _changed_prices: list[Price] = field(default_factory=list)
 
     def of(self, kind: type) -> dict[str, Any]:
         kinds: dict[type, dict[str, Any]] = {
@@ -97,12 +98,19 @@ class Catalogue:
             self._registers[kind, stripe_id] = registers
             self.of(kind)[stripe_id] = _entry(kind, stripe_id, registers)
 
+    def nameless_products(self) -> set[str]:
+        """Products of prices that this batch changed, and that nothing has named yet. One query, or none."""
+        products = {price.product for price in self._changed_prices if isinstance(price.product, str)}
+        self.load(Product, products)
+        return {product for product in products if product not in self.products or not self.products[product].name}
+
     def answers(self, label: str) -> bool:
         """Whether the terms that a label ("price:price_1") asks for are known."""
         what, _, stripe_id = label.partition(":")
         match what:
             case "price":
-                return bool((price := self.prices.get(stripe_id)) and price.tiers)
+                price = self.prices.get(stripe_id)
+                return price is not None and UNKNOWN not in (price.tiers, price.currency_options)
             case "coupon":
                 return bool((coupon := self.coupons.get(stripe_id)) and coupon.duration)
             case "discount":
@@ -130,6 +138,8 @@ class Catalogue:
                 if moved:
                     self.of(kind)[stripe_id] = entry = _entry(kind, stripe_id, registers)
                     rows.append(_row(entry, registers))
+                    if kind is Price:
+                        self._changed_prices.append(entry)
                     if changed & _TERMS:
                         changed_terms.add(f"{_LABELS[kind]}:{stripe_id}")
             TABLES[kind].write(self.workspace_id, self.mode, rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -65,13 +65,15 @@ def learn(workspace_id: int, mode: Mode, batch: Sequence[Learned], now: datetime
     for chain in subscriptions:
         if chain.floor:  # states before the floor may still wait for terms of their own
             awaiting[chain.object_id] = sorted({*awaiting[chain.object_id], *waiting.get(chain.object_id, ())})
-    _write_states(workspace_id, str(mode), chains, awaiting)
+    strangers = _write_states(workspace_id, str(mode), chains, awaiting)
     links = sorted({link for learned in batch for link in learned.links})
     LINKS.write(workspace_id, str(mode), [{"invoice": invoice, "payment": payment} for invoice, payment in links])
     facts = [(one.event_id, one.happened_at, fact) for one in batch for fact in one.facts]
     history.record(workspace_id, str(mode), facts, chains, learnt_at)
     run(_SYNC, (workspace_id, str(mode), max(one.happened_at for one in batch), now))
     wanted = {want for one in batch for want in one.wanted}
+    wanted |= {("customer", stripe_id) for stripe_id in strangers}
+    wanted |= {("product", stripe_id) for stripe_id in catalogue.nameless_products()}
     wanted |= {wish(term, subscription) for subscription, terms in awaiting.items() for term in terms}
     unsure = {(str(chain.kind), chain.object_id) for chain in chains if not chain.last.sure}
     return Outcome(frozenset(_unanswered(catalogue, wanted)), frozenset(unsure))
@@ -104,20 +106,30 @@ def _by_object(batch: Iterable[Learned]) -> dict[timeline.ObjectKey, list[Seen]]
     return objects
 
 
-def _write_states(workspace_id: int, mode: str, chains: list[timeline.Chain], awaiting: dict[str, list[str]]) -> None:
+def _write_states(
+    workspace_id: int, mode: str, chains: list[timeline.Chain], awaiting: dict[str, list[str]]
+) -> set[str]:
+    """Write the present states; the customers that became known by reference alone."""
     rows: dict[Kind, list[dict[str, Any]]] = {kind: [] for kind in Kind}
     for chain in chains:
         extra = {"awaiting": awaiting[chain.object_id]} if chain.kind is Kind.SUBSCRIPTION else {}
         rows[chain.kind].append(states.row(chain.last, extra))
     whole = {row["stripe_id"] for row in rows[Kind.CUSTOMER]}
     everyone = states.mentioned([v.whole for chain in chains for v in chain.steps])
-    rows[Kind.CUSTOMER] += [
+    mentioned = [
         {"stripe_id": customer, "position": -1, "sure": True, "deleted": False}
         for customer in everyone
         if customer not in whole
     ]
-    for kind, table in states.TABLES.items():
-        table.write(workspace_id, mode, sorted(rows[kind], key=lambda r: r["stripe_id"]))
+    customers = sorted([*rows.pop(Kind.CUSTOMER), *mentioned], key=_by_id)
+    written = states.CUSTOMERS.write_telling(workspace_id, mode, customers)
+    for kind, some in rows.items():
+        states.TABLES[kind].write(workspace_id, mode, sorted(some, key=_by_id))
+    return written - whole
+
+
+def _by_id(row: Mapping[str, Any]) -> str:
+    return str(row["stripe_id"])
 
 
 def _unanswered(catalogue: Catalogue, wanted: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:

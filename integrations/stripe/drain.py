@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -39,10 +39,11 @@ SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """What one visit to a lane did. `more` says that events still wait: ring again."""
+    """What one visit to a lane did: `more` events still wait, or questions were `asked` that are due at once."""
 
     events: int
     more: bool
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Lane:
     mode: Mode
     connection: Connection
     open: bool
+    asked: list[bool] = field(default_factory=list)
 
 
 def drain(lane: int, seconds: float = SECONDS) -> Drained:
@@ -73,7 +75,8 @@ def drain(lane: int, seconds: float = SECONDS) -> Drained:
         if place is None:
             return Drained(events, more=False)
         with transaction.atomic():
-            return Drained(events, more=place.open and inbox.waits(workspace_id, place.connection.pk))
+            more = place.open and inbox.waits(workspace_id, place.connection.pk)
+        return Drained(events, more, asked=any(place.asked))
 
 
 def _visit(workspace_id: int, mode: Mode, until: float) -> tuple[Lane | None, int]:
@@ -177,9 +180,10 @@ def _apply(
         with transaction.atomic():
             now = datetime.now(UTC)
             outcome = learn(place.workspace_id, place.mode, [learned for _, learned in lessons], now)
-            reads.ask(place.workspace_id, place.connection.pk, outcome, now)
+            asked = reads.ask(place.workspace_id, place.connection.pk, outcome, now)
             inbox.settle(place.workspace_id, [*verdicts, *(verdict for verdict, _ in lessons)], now)
             _note_delivery(place, batch, now)
+        place.asked.append(asked)
     except (OperationalError, InterfaceError):
         raise  # the database's trouble, not the event's: everything waits for the next visit
     except Exception as error:

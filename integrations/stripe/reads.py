@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from billing.actions import Outcome
+from billing.models import Customer, PaymentLink
 from integrations.models import Connection, Read
 from pqintel.vault import seal
 
@@ -20,8 +21,10 @@ from .kinds import Kind
 from .translate import READ
 
 EVENT_PREFIX: Final = "pqread_"
-SETTLE_SECONDS: Final = 60
+READS_SETTLE: Final = timedelta(seconds=60)
 """How long an object that could not be ordered is left alone: Stripe's own reads lag behind its events."""
+EVENTS_ANSWER: Final = {"customer": timedelta(seconds=5), "invoice_payments": timedelta(seconds=30)}
+"""How long a question is left to the events that answer most of its kind."""
 BATCH: Final = 50
 MOST_TRIES: Final = 8
 
@@ -34,30 +37,38 @@ ON CONFLICT DO NOTHING
 # What to read for a wish of `Outcome`, and with which parts expanded.
 _EXPAND: Final[dict[str, tuple[Kind, tuple[str, ...]]]] = {
     "price": (Kind.PRICE, ("tiers", "currency_options.tiers")),
-    "subscription": (Kind.SUBSCRIPTION, ("discounts.source.coupon", "items.data.price.tiers")),
+    "subscription": (Kind.SUBSCRIPTION, ("discounts.source.coupon", "items.data.price.tiers", "items.data.discounts")),
     "customer": (Kind.CUSTOMER, ("discount.source.coupon",)),
     "coupon": (Kind.COUPON, ()),
+    "product": (Kind.PRODUCT, ()),
     "invoice": (Kind.INVOICE, ()),
     "payment": (Kind.PAYMENT_INTENT, ()),
     "checkout": (Kind.CHECKOUT_SESSION, ()),
 }
 
 
-def ask(workspace_id: int, connection_id: UUID, outcome: Outcome, now: datetime) -> None:
-    """Queue a batch's open questions, inside its transaction. A question that is open already stays one."""
-    rows = [{"what": what, "object_id": i, "due_at": now.isoformat()} for what, i in sorted(outcome.wanted)]
-    later = (now + timedelta(seconds=SETTLE_SECONDS)).isoformat()
-    rows += [{"what": what, "object_id": i, "due_at": later} for what, i in sorted(outcome.unsure)]
+def ask(workspace_id: int, connection_id: UUID, outcome: Outcome, now: datetime) -> bool:
+    """Queue a batch's open questions, inside its transaction; whether any is due at once.
+
+    A question that is open already stays one. Some wait a moment: the event that answers them is often on its way.
+    """
+    rows = [_row(what, i, now + EVENTS_ANSWER.get(what, timedelta())) for what, i in sorted(outcome.wanted)]
+    rows += [_row(what, i, now + READS_SETTLE) for what, i in sorted(outcome.unsure)]
     if rows:
         with connection.cursor() as cursor:
             cursor.execute(_ASK, (workspace_id, connection_id, json.dumps(rows)))
+    return any(what not in EVENTS_ANSWER for what, _ in outcome.wanted)
 
 
-def answer_due(stripe: Connection) -> int:
+def _row(what: str, object_id: str, due_at: datetime) -> dict[str, str]:
+    return {"what": what, "object_id": object_id, "due_at": due_at.isoformat()}
+
+
+def answer_due(stripe: Connection) -> tuple[int, bool]:
     """Read what is due for one connection and put the answers into its inbox. Runs in its scope, without a transaction.
 
     Returns:
-        How many answers were stored; ring the lane if any.
+        How many answers were stored (ring the lane if any), and whether more is due already.
 
     A connection without a usable key keeps its questions: they are asked again, ever more slowly, up to 8 times.
     """
@@ -67,21 +78,37 @@ def answer_due(stripe: Connection) -> int:
                 workspace_id=stripe.workspace_id, connection=stripe, done_at=None, due_at__lte=_now()
             ).order_by("due_at", "pk")[:BATCH]
         )
+        met = _met(stripe, due)
         key = stripe.secret_key
+    _close([question for question in due if question.object_id in met])
+    due = [question for question in due if question.object_id not in met]
     if not due:
-        return 0
+        return 0, bool(met)
     if key is None:
         _put_off(due, "No secret key is connected.")
-        return 0
+        return 0, False
     with StripeReader(key) as reader:
-        return sum(_answer(stripe, reader, question) for question in due)
+        answers = sum(_answer(stripe, reader, question) for question in due)
+    return answers, len(due) + len(met) == BATCH
+
+
+def _met(stripe: Connection, questions: list[Read]) -> set[str]:
+    """The ids whose question events have answered meanwhile: customers introduced, invoices linked to a payment."""
+    place = {"workspace_id": stripe.workspace_id, "mode": stripe.mode}
+    met: set[str] = set()
+    if customers := [question.object_id for question in questions if question.what == "customer"]:
+        known = Customer.objects.filter(**place, stripe_id__in=customers, position__gte=0, sure=True)
+        met.update(known.values_list("stripe_id", flat=True))
+    if invoices := [question.object_id for question in questions if question.what == "invoice_payments"]:
+        met.update(PaymentLink.objects.filter(**place, invoice__in=invoices).values_list("invoice", flat=True))
+    return met
 
 
 def _answer(stripe: Connection, reader: StripeReader, question: Read) -> bool:
     try:
         found = _look(reader, question)
     except NotFound:
-        _close(question, "Stripe does not know it (any more).")
+        _close([question], "Stripe does not know it (any more).")
         return False
     except ReadFailed as error:
         _put_off([question], str(error))
@@ -126,9 +153,12 @@ def _put_off(questions: list[Read], failure: str) -> None:
             )
 
 
-def _close(question: Read, failure: str) -> None:
-    with transaction.atomic():
-        Read.objects.filter(workspace_id=question.workspace_id, pk=question.pk).update(done_at=_now(), failure=failure)
+def _close(questions: list[Read], failure: str | None = None) -> None:
+    if questions:
+        with transaction.atomic():
+            Read.objects.filter(
+                workspace_id=questions[0].workspace_id, pk__in=[question.pk for question in questions]
+            ).update(done_at=_now(), failure=failure)
 
 
 def _now() -> datetime:
