@@ -1,6 +1,7 @@
 // Reads a chart by pointer or arrow keys: a cursor in the drawing, and the day and its value in words.
 (() => {
-  let reading = null; // {id of the plot, number of the day}: survives the swap of a live region
+  let reading = null; // {id of the plot, number of the day}
+  let kept = null; // the same, over the swap of a live region, which takes the focus away
 
   const rows = (plot) => [...document.querySelectorAll(`#${CSS.escape(plot.dataset.chart)} tbody tr`)].reverse();
 
@@ -41,9 +42,14 @@
     if (event.target.matches?.("[data-chart]")) leave(event.target);
   });
 
+  document.addEventListener("htmx:beforeSwap", () => {
+    kept = reading;
+  });
+
   document.addEventListener("htmx:afterSettle", () => {
-    const plot = reading && document.getElementById(reading.id);
-    if (plot) read(plot, reading.at);
+    const plot = kept && document.getElementById(kept.id);
+    if (plot) read(plot, kept.at);
+    kept = null;
   });
 
   document.addEventListener("keydown", (event) => {

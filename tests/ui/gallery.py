@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from socketserver import ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 ROOT = Path(__file__).resolve().parents[2]
 SELF, NONE = "'self'", "'none'"
@@ -76,6 +77,12 @@ SETTINGS: dict[str, Any] = {
 }
 
 
+class Server(ThreadingMixIn, WSGIServer):
+    """One thread a connection: a browser opens some that it does not use yet."""
+
+    daemon_threads = True
+
+
 class Quiet(WSGIRequestHandler):
     """Logs no requests."""
 
@@ -96,7 +103,7 @@ def application() -> Any:
 
 def main(port: int) -> None:
     """Serves on loopback until it is stopped; port 0 takes a free one. Prints the address first."""
-    with make_server("127.0.0.1", port, application(), handler_class=Quiet) as server:
+    with make_server("127.0.0.1", port, application(), server_class=Server, handler_class=Quiet) as server:
         print(f"http://127.0.0.1:{server.server_port}/gallery/", flush=True)
         server.serve_forever()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 
+from django.db.transaction import non_atomic_requests
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import include, path
@@ -14,12 +15,14 @@ from .samples import billing, connection, pages, shell
 versions = count(100)
 
 
+@non_atomic_requests
 def index(request: HttpRequest) -> HttpResponse:
     """Links to all pages."""
     items = format_html_join("", '<li><a href="/gallery/{0}/">{0}</a></li>', ((name,) for name in pages()))
     return HttpResponse(format_html("<!doctype html><title>Gallery</title><ul>{}</ul>", items))
 
 
+@non_atomic_requests
 def page(request: HttpRequest, name: str) -> HttpResponse:
     """One page with its sample context."""
     try:
@@ -30,6 +33,7 @@ def page(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, wanted.template, context, status=wanted.status)
 
 
+@non_atomic_requests
 def live(request: HttpRequest, slug: str, mode: str) -> HttpResponse:
     """The dashboard's partial: new numbers each time when the sample asks for it, else 204."""
     if request.COOKIES.get("moving") != "1":
@@ -40,18 +44,21 @@ def live(request: HttpRequest, slug: str, mode: str) -> HttpResponse:
     return render(request, "billing/_dashboard_live.html", {"nav": shell.nav(mode, "dashboard"), "dashboard": board})
 
 
+@non_atomic_requests
 def step(request: HttpRequest, slug: str, mode: str) -> HttpResponse:
     """The panel after one more check."""
     panel = connection.connected_panel(mode)
     return render(request, "integrations/_stripe_panel.html", {"nav": shell.nav(), "panel": panel})
 
 
+@non_atomic_requests
 def verify(request: HttpRequest, slug: str, mode: str) -> HttpResponse:
     """The panel of a form that was refused."""
     panel = connection.failing_panel() if mode == "test" else connection.panel(mode)
     return render(request, "integrations/_stripe_panel.html", {"nav": shell.nav(), "panel": panel}, status=422)
 
 
+@non_atomic_requests
 def nothing(request: HttpRequest, **kwargs: object) -> HttpResponse:
     return HttpResponse(status=204)
 

@@ -80,6 +80,12 @@ def connected_panel(mode: str) -> dict[str, Any]:
     )
 
 
+def verifying_panel() -> dict[str, Any]:
+    """Asks for its next check as soon as it is on the page."""
+    checks = [check("Key formats", "ok"), check("Key accepted by Stripe", "running"), check("Worker", "pending")]
+    return panel("test", status="draft", signing_state="unproven", checks=checks, next_step="key")
+
+
 def failing_panel() -> dict[str, Any]:
     form = StripeForm({"publishable_key": "pk_live_x"}, auto_id="test_%s")
     form.add_error("publishable_key", "This is a live key. Test mode needs one that starts with pk_test_.")
@@ -120,6 +126,7 @@ def pages() -> Iterator[tuple[str, Page]]:
     """One page a state."""
     yield "stripe", page(panel("test"), panel("live"))
     yield "stripe-connected", page(connected_panel("test"), panel("live", can_edit=False))
+    yield "stripe-verifying", page(verifying_panel(), panel("live"))
     yield "stripe-failing", page(failing_panel(), panel("live"))
 
 
