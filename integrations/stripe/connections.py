@@ -81,7 +81,7 @@ def mask(field: str, secret: Secret) -> str:
     value = secret.reveal()
     if field == "webhook_secret":
         return f"fingerprint {hashlib.sha256(value.encode()).hexdigest()[:8]}"
-    return f"{value[:8]}••••{value[-4:]}"
+    return f"{value[:8]}…{value[-4:]}"
 
 
 def masks(connection: Connection) -> dict[str, str | None]:
