@@ -20,6 +20,8 @@ import psycopg
 from pqintel.embedded import EmbeddedError
 from pqintel.embedded.files import private_directory
 from pqintel.embedded.home import Home
+from pqintel.embedded.ports import LOOPBACK
+from pqintel.embedded.processes import last_lines
 from pqintel.embedded.supervisor import Supervisor, say
 
 SLUG = "demo"
@@ -70,7 +72,8 @@ class Demo:
     def connect(self, environment: Mapping[str, str], port: int) -> None:
         """Connect the workspace to the simulator, verified through the public URL, and let the history flow.
 
-        Needs web and worker to run. A later start only repeats where to deliver.
+        Needs web and worker to run. A later start only repeats where to deliver: to this machine, whatever the public
+        URL is, which the endpoint is listed with.
         """
         account = self._account()
         keys = {name: account[name] for name in ("publishable_key", "secret_key", "webhook_secret")}
@@ -81,10 +84,11 @@ class Demo:
             connected = self._stripe_connect(environment, keys)
             if failed := [check for check in connected["checks"] if check["ok"] is False]:
                 raise EmbeddedError("; ".join(f"{check['name']}: {check['detail']}" for check in failed))
-            self._remember(keys=fingerprint, webhook_url=connected["webhook_url"])
-        target = on_loopback(self.facts["webhook_url"], port)
-        self._simulator("deliver", "--to", target, "--listed-as", self.facts["webhook_url"], environment=environment)
-        say("demo", "a year of history is being delivered; new events follow")
+            say("demo", "connected; a year of history arrives now, and new events after it")
+            self._remember(keys=fingerprint, webhook_path=urlsplit(connected["webhook_url"]).path)
+        path = self.facts["webhook_path"]
+        here, listed = f"http://{LOOPBACK}:{port}{path}", f"{environment['PQ_BASE_URL'].rstrip('/')}{path}"
+        self._simulator("deliver", "--to", here, "--listed-as", listed, environment=environment)
 
     def sign_in(self) -> str:
         """The line that tells how to sign in."""
@@ -96,7 +100,11 @@ class Demo:
         words = [*MANAGE, "stripe_connect", SLUG, "--mode", "test", "--json"]
         given = json.dumps(keys) if keys else ""
         output = self.supervisor.errand("stripe_connect", words, environment, stdin=given, accepted=(0, 1))
-        answer: dict[str, Any] = json.loads(output)
+        try:
+            answer: dict[str, Any] = json.loads(output)
+        except json.JSONDecodeError as error:
+            reason = (last_lines(self.home.log("stripe_connect"), 1) or ["it gave no answer"])[0]
+            raise EmbeddedError(f"stripe_connect failed: {reason}") from error
         return answer
 
     def _simulator(self, command: str, *options: str, environment: Mapping[str, str]) -> None:
@@ -127,8 +135,3 @@ def database_identity(url: str) -> str:
 def psycopg_url(url: str) -> str:
     """A DATABASE_URL in the spelling that PostgreSQL's own library takes."""
     return urlunsplit(urlsplit(url)._replace(scheme="postgresql"))
-
-
-def on_loopback(url: str, port: int) -> str:
-    """The same path at 127.0.0.1: the simulator delivers on this machine even if the public URL is elsewhere."""
-    return urlunsplit(urlsplit(url)._replace(scheme="http", netloc=f"127.0.0.1:{port}"))
