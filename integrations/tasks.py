@@ -38,6 +38,7 @@ WHERE workspace_id = %s AND state = 'quarantined' AND received_at < now() - inte
 @shared_task(name="integrations.tasks.drain")
 def drain(lane: int) -> int:
     """Process a lane for about a second and ring again if more waits. Returns the number of events."""
+    doorbell.heard(lane)
     drained = draining.drain(lane)
     if drained.more:
         doorbell.ring(lane)
@@ -57,6 +58,7 @@ def sweep_inbox() -> int:
 @shared_task(name="integrations.tasks.read")
 def read(lane: int) -> int:
     """Ask Stripe what a lane's batches left open, a bounded number of questions. Returns how many answers came."""
+    read_bell.heard(lane)
     workspace_id, mode = lane_parts(lane)
     with scope(workspace_id):
         with transaction.atomic():

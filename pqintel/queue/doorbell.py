@@ -6,6 +6,8 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Iterable
+from typing import Final
 
 from celery import current_app
 from kombu import Connection, Producer
@@ -15,10 +17,16 @@ log = logging.getLogger(__name__)
 GATHER_SECONDS = 0.02
 TIMEOUT_SECONDS = 0.2
 BREAK_SECONDS = 1.0
+HEARD_WITHIN_SECONDS: Final = 3
+"""How long a ring that no worker answers keeps others from ringing; the sweep comes less often than that."""
 
 
 class Doorbell:
-    """Gathers rings in a thread of its own and sends each number once per 20 ms.
+    """Gathers rings in a thread of its own and sends each number at most once per 20 ms.
+
+    A number that was rung anywhere and that no worker has begun with is not rung again: while workers are behind, more
+    rings would only make them look into empty lanes. A mark in Redis says so; the worker takes it away (`heard`)
+    before it looks for work, so nothing stored after its look goes without a ring.
 
     A hung or lost Redis costs the caller nothing: the thread has timeouts of 200 ms, and after a failure lets Redis be
     for a second, keeping the numbers. If the process dies meanwhile, the sweep finds the work.
@@ -31,6 +39,8 @@ class Doorbell:
         self._lock = threading.Lock()
         self._someone = threading.Event()
         self._pid: int | None = None
+        self._listening: Connection | None = None
+        self._listening_pid: int | None = None
 
     def ring(self, *numbers: int) -> None:
         """Say that there is work for these numbers. Returns at once, raises nothing."""
@@ -42,8 +52,24 @@ class Doorbell:
                 threading.Thread(target=self._serve, name=f"doorbell {self.task}", daemon=True).start()
             self._someone.set()
 
+    def heard(self, number: int) -> None:
+        """Say, as its worker, that the work for this number is looked at now: what comes from here on rings again.
+
+        Takes 200 ms at most and raises nothing; if Redis does not answer, the mark ends by itself.
+        """
+        if self._listening_pid != os.getpid():  # a connection is not shared with a parent
+            self._listening, self._listening_pid = None, os.getpid()
+        try:
+            self._listening = self._listening or self._connect()
+            self._listening.default_channel.client.delete(self._mark(number))
+        except Exception as error:
+            self.failures += 1
+            log.warning("Doorbell: Redis does not answer (%s).", type(error).__name__)
+            self._listening = self._drop(self._listening)
+
     def _serve(self) -> None:
         connection: Connection | None = None
+        owed: set[int] = set()  # marked by us, not sent yet
         while True:
             self._someone.wait()
             time.sleep(GATHER_SECONDS)
@@ -52,17 +78,31 @@ class Doorbell:
                 numbers, self._waiting = self._waiting, set()
             try:
                 connection = connection or self._connect()
-                while numbers:
-                    self._send(connection, next(iter(numbers)))
-                    numbers.pop()
-            except Exception as error:  # noqa: BLE001 - whatever Redis does, the door must go on opening
+                owed |= self._unmarked(connection, numbers - owed)
+                while owed:
+                    self._send(connection, next(iter(owed)))
+                    owed.pop()
+            except Exception as error:  # whatever Redis does, the door must go on opening
                 self.failures += 1
                 log.warning("Doorbell: Redis does not answer (%s); the sweep will find the work.", type(error).__name__)
                 connection = self._drop(connection)
+                owed |= numbers
                 time.sleep(BREAK_SECONDS)
                 with self._lock:
-                    self._waiting |= numbers
                     self._someone.set()
+
+    def _mark(self, number: int) -> str:
+        return f"rung:{self.task}:{number}"
+
+    def _unmarked(self, connection: Connection, numbers: Iterable[int]) -> set[int]:
+        """Mark the numbers; returns those that were not marked before. One round trip."""
+        asked = sorted(numbers)
+        if not asked:
+            return set()
+        pipeline = connection.default_channel.client.pipeline(transaction=False)
+        for number in asked:
+            pipeline.set(self._mark(number), 1, nx=True, ex=HEARD_WITHIN_SECONDS)
+        return {number for number, new in zip(asked, pipeline.execute(), strict=True) if new}
 
     def _connect(self) -> Connection:
         options = {
@@ -72,7 +112,7 @@ class Doorbell:
             "max_retries": 0,
         }
         connection = current_app.connection_for_write(transport_options=options, connect_timeout=TIMEOUT_SECONDS)
-        connection.connect()
+        connection.ensure_connection(max_retries=1, timeout=TIMEOUT_SECONDS, reraise_as_library_errors=False)
         return connection
 
     def _send(self, connection: Connection, number: int) -> None:
@@ -83,6 +123,6 @@ class Doorbell:
     def _drop(connection: Connection | None) -> None:
         if connection is not None:
             try:
-                connection.release()
-            except Exception as error:  # noqa: BLE001 - it is broken already
+                connection.collapse()
+            except Exception as error:
                 log.debug("closing a broken connection: %s", error)
