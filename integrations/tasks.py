@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from celery import shared_task
 from django.db import connection, transaction
 
 from billing.modes import Mode
 from pqintel.queue import Doorbell
+from pqintel.workspaces.models import Workspace
+from pqintel.workspaces.plans import allowance
 from pqintel.workspaces.tenancy import everywhere, scope
 
 from .models import Connection, lane_of, lane_parts
 from .stripe import drain as draining
-from .stripe import reads
+from .stripe import inbox, reads
 from .stripe.webhook import doorbell
 
 read_bell = Doorbell("integrations.tasks.read", queue="bulk")
@@ -22,6 +26,13 @@ WHERE EXISTS (
     SELECT FROM integrations_inboxevent e
     WHERE e.workspace_id = c.workspace_id AND e.connection_id = c.id AND e.state = 'pending'
       AND e.received_at < now() - interval '2 seconds'
+)
+"""
+_LANES_THAT_HOLD = """
+SELECT c.workspace_id, c.mode FROM integrations_connection c
+WHERE EXISTS (
+    SELECT FROM integrations_inboxevent e
+    WHERE e.workspace_id = c.workspace_id AND e.connection_id = c.id AND e.state = 'held'
 )
 """
 _LANES_TO_READ = """
@@ -77,6 +88,22 @@ def sweep_reads() -> int:
     lanes = _lanes("reads that are due", _LANES_TO_READ)
     read_bell.ring(*lanes)
     return len(lanes)
+
+
+@shared_task(name="integrations.tasks.release_held")
+def release_held() -> int:
+    """Let events wait for a worker again where the workspace's plan includes the integration once more. Counts lanes."""
+    released = 0
+    for lane in _lanes("lanes with held events", _LANES_THAT_HOLD):
+        workspace_id, mode = lane_parts(lane)
+        workspace = Workspace.objects.get(pk=workspace_id)
+        if not allowance(workspace, datetime.now(UTC)).stripe_integration:
+            continue
+        with scope(workspace_id), transaction.atomic():
+            inbox.release(workspace_id, Connection.objects.get(workspace_id=workspace_id, mode=mode).pk)
+        doorbell.ring(lane)
+        released += 1
+    return released
 
 
 @shared_task(name="integrations.tasks.wipe_expired")

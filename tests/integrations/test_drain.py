@@ -20,6 +20,7 @@ from integrations.models import Connection, InboxEvent
 from integrations.stripe.drain import drain
 from integrations.stripe.selftest import build_event
 from integrations.stripe.status import inbox_status
+from integrations.tasks import release_held
 from pqintel.queue import hold_lane
 from pqintel.workspaces.tenancy import scoped_transaction
 
@@ -222,17 +223,15 @@ def test_a_test_event_is_done_without_effect_and_not_counted(lane: Lane) -> None
 
 
 def test_without_the_plan_events_are_held_and_released_whole(lane: Lane, settings) -> None:
-    from integrations.stripe import inbox
-
     settings.PQ_HOUSE_WORKSPACE = "house"
     lane.workspace.trial_ends_at = timezone.now() - timedelta(days=1)
     lane.workspace.save()
     lane.put(created(1))
     assert drain(lane.number).more is False
     assert lane.states() == {"evt_1": "held"}
+    assert release_held() == 0
     settings.PQ_HOUSE_WORKSPACE = ""
-    with scoped_transaction(lane.workspace):
-        inbox.release(lane.workspace.pk, lane.connection.pk)
+    assert release_held() == 1
     drain(lane.number)
     assert lane.states() == {"evt_1": "done"}
 
