@@ -92,7 +92,7 @@ def sweep_reads() -> int:
 
 @shared_task(name="integrations.tasks.release_held")
 def release_held() -> int:
-    """Let events wait for a worker again where the workspace's plan includes the integration once more. Counts lanes."""
+    """Let events wait for a worker again where the workspace's plan includes the integration again. Counts lanes."""
     released = 0
     for lane in _lanes("lanes with held events", _LANES_THAT_HOLD):
         workspace_id, mode = lane_parts(lane)
