@@ -13,9 +13,11 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+import psycopg
 from django.core.exceptions import RequestDataTooBig
 from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError, connection
+from django.db.backends.utils import CursorWrapper
 from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 
@@ -34,7 +36,7 @@ T = TypeVar("T")
 
 PATH: Final = "/webhooks/stripe/"
 LONGEST_BODY: Final = 2 * 1024 * 1024
-_RECEIVE: Final = "SELECT inbox_receive(%s, %s, %s, %s, %s, %s)"
+_RECEIVE: Final = "SELECT inbox_receive(%s, %s, %s, %s, %b, %s)"
 
 doorbell = Doorbell("integrations.tasks.drain", queue="drain")
 
@@ -116,8 +118,18 @@ def _check(route: Route | None, header: str | None, body: bytes, event_id: str) 
 def _store(row: tuple[Any, ...]) -> None:
     # No health check first: a stale connection shows itself by failing, and _twice makes a new one.
     connection.health_check_done = True  # type: ignore[attr-defined]  # django-stubs does not know it
-    with connection.cursor() as cursor:
+    with _binary_cursor() as cursor:
         cursor.execute(_RECEIVE, row)
+
+
+def _binary_cursor() -> CursorWrapper:
+    """A cursor that hands parameters over beside the statement.
+
+    Django's own writes them into it: a body twice as long, for PostgreSQL to read back.
+    """
+    connection.ensure_connection()
+    cursor: Any = psycopg.Cursor(connection.connection)
+    return connection.make_debug_cursor(cursor) if connection.queries_logged else connection.make_cursor(cursor)
 
 
 def _twice(ask: Callable[[], T]) -> T:
