@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable
 from typing import Final
 
+import redis
 from celery import current_app
 from kombu import Connection, Producer
 
@@ -61,8 +62,8 @@ class Doorbell:
             self._listening, self._listening_pid = None, os.getpid()
         try:
             self._listening = self._listening or self._connect()
-            self._listening.default_channel.client.delete(self._mark(number))
-        except Exception as error:
+            self._redis(self._listening).delete(self._mark(number))
+        except Exception as error:  # noqa: BLE001 - whatever Redis does, the work goes on
             self.failures += 1
             log.warning("Doorbell: Redis does not answer (%s).", type(error).__name__)
             self._listening = self._drop(self._listening)
@@ -82,7 +83,7 @@ class Doorbell:
                 while owed:
                     self._send(connection, next(iter(owed)))
                     owed.pop()
-            except Exception as error:  # whatever Redis does, the door must go on opening
+            except Exception as error:  # noqa: BLE001 - whatever Redis does, the door must go on opening
                 self.failures += 1
                 log.warning("Doorbell: Redis does not answer (%s); the sweep will find the work.", type(error).__name__)
                 connection = self._drop(connection)
@@ -99,10 +100,15 @@ class Doorbell:
         asked = sorted(numbers)
         if not asked:
             return set()
-        pipeline = connection.default_channel.client.pipeline(transaction=False)
+        pipeline = self._redis(connection).pipeline(transaction=False)
         for number in asked:
             pipeline.set(self._mark(number), 1, nx=True, ex=HEARD_WITHIN_SECONDS)
         return {number for number, new in zip(asked, pipeline.execute(), strict=True) if new}
+
+    @staticmethod
+    def _redis(connection: Connection) -> redis.Redis:
+        client: redis.Redis = connection.default_channel.client  # type: ignore[attr-defined]  # of Redis's own channels
+        return client
 
     def _connect(self) -> Connection:
         options = {
@@ -112,7 +118,11 @@ class Doorbell:
             "max_retries": 0,
         }
         connection = current_app.connection_for_write(transport_options=options, connect_timeout=TIMEOUT_SECONDS)
-        connection.ensure_connection(max_retries=1, timeout=TIMEOUT_SECONDS, reraise_as_library_errors=False)
+        connection.ensure_connection(
+            max_retries=1,
+            timeout=TIMEOUT_SECONDS,  # type: ignore[arg-type]  # fractions are taken as well
+            reraise_as_library_errors=False,
+        )
         return connection
 
     def _send(self, connection: Connection, number: int) -> None:
@@ -123,6 +133,6 @@ class Doorbell:
     def _drop(connection: Connection | None) -> None:
         if connection is not None:
             try:
-                connection.collapse()
-            except Exception as error:
+                connection.collapse()  # type: ignore[attr-defined]  # the stubs do not know it
+            except Exception as error:  # noqa: BLE001 - it is thrown away
                 log.debug("closing a broken connection: %s", error)
