@@ -71,10 +71,14 @@ def area_chart(series: Sequence[tuple[date, Decimal]], unit: figures.Amount) -> 
 
 
 def _axis(smallest: Decimal, largest: Decimal) -> tuple[Decimal, Decimal]:
-    """Where the axis begins and its step: round figures; from zero, unless all values lie in the upper half of that."""
+    """Where the axis begins and its step, in round figures.
+
+    From zero, unless all values lie in the upper half of that; then with at least a tenth of the largest below the
+    smallest, so that a small change does not look like a cliff.
+    """
     floor = min(smallest, Decimal(0))
-    if largest > smallest > largest / 2:
-        floor = smallest - (largest - smallest) / 2
+    if smallest > largest / 2 > 0:
+        floor = smallest - max((largest - smallest) / 2, largest / 10)
     step = _round_step((largest - floor) / INTERVALS)
     low = (floor / step).to_integral_value(ROUND_FLOOR) * step
     while low + step * INTERVALS < largest:

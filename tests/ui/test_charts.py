@@ -32,6 +32,13 @@ def test_values_that_lie_close_together_get_an_axis_of_their_own() -> None:
     assert chart.ticks == ["$55K", "$50K", "$45K", "$40K", "$35K"]
 
 
+def test_a_small_change_does_not_look_like_a_cliff() -> None:
+    chart = area_chart(days("29631", "29511"), DOLLARS)
+    assert chart is not None
+    assert chart.ticks == ["$30K", "$29K", "$28K", "$27K", "$26K"]
+    assert chart.line == "M0 22.1 L1000 29.3"
+
+
 @pytest.mark.parametrize(
     ("amounts", "summary"),
     [

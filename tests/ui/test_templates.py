@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from django.urls import get_resolver
 
 from pqintel.ui.icons import FOLDER, drawing, icon
 
@@ -63,6 +64,27 @@ def test_every_stylesheet_and_script_is_linked_and_every_link_has_its_file() -> 
         if path.suffix in (".css", ".js", ".svg")
     }
     assert linked - {"fonts/inter-latin.woff2"} == here
+
+
+def test_every_link_leads_to_a_page_of_the_project() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in PAGES]
+    names = {name for text in texts for name in re.findall(r"""\{% url ['"]([^'"]+)['"]""", text)}
+    assert len(names) > 20
+    assert sorted(name for name in {*names, "billing:nothing", "nothing"} if not is_known(name)) == [
+        "billing:nothing",
+        "nothing",
+    ]
+
+
+def is_known(name: str) -> bool:
+    """Whether the project has a URL of that name, whatever arguments it takes."""
+    *spaces, last = name.split(":")
+    resolver = get_resolver()
+    for space in spaces:
+        if space not in resolver.namespace_dict:
+            return False
+        resolver = resolver.namespace_dict[space][1]
+    return last in resolver.reverse_dict
 
 
 def test_nothing_is_fetched_from_elsewhere() -> None:
