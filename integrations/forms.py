@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.views.decorators.debug import sensitive_variables
 
 from billing.modes import Mode
+from pqintel.vault import Secret
 
 from .stripe.connections import FIELDS
 from .stripe.verification import formats
@@ -16,7 +18,7 @@ from .stripe.verification import formats
 class StripeCredentialsForm(forms.Form):
     """The three values of one mode. What is left empty stays what is `stored`; together they must be complete.
 
-    `stored` holds the plain stored values by field name; None where nothing is stored.
+    `stored` holds what is stored by field name; None where nothing is.
     """
 
     publishable_key = forms.CharField(required=False)
@@ -27,7 +29,7 @@ class StripeCredentialsForm(forms.Form):
         required=False, help_text="Stripe shows it on the endpoint's page, or `stripe listen` prints it."
     )
 
-    def __init__(self, mode: Mode, stored: Mapping[str, str | None], data: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, mode: Mode, stored: Mapping[str, Secret | None], data: Mapping[str, Any] | None = None) -> None:
         super().__init__(data, auto_id=f"{mode}_%s")
         self._mode, self._stored = mode, stored
         for name in FIELDS:
@@ -43,15 +45,17 @@ class StripeCredentialsForm(forms.Form):
                 },
             )
 
+    @sensitive_variables()
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
-        values = {name: given.get(name) or self._stored.get(name) for name in FIELDS}
+        stored = {name: secret.reveal() for name, secret in self._stored.items() if secret is not None}
+        values = {name: given.get(name) or stored.get(name) for name in FIELDS}
         problems = formats.format_problems(self._mode, values) | formats.mode_problems(self._mode, values)
         for name, problem in problems.items():
             self.add_error(name, problem)
         return given
 
     @property
-    def given(self) -> dict[str, str]:
+    def given(self) -> dict[str, Secret]:
         """What was typed, of a valid form."""
-        return {name: self.cleaned_data[name] for name in FIELDS if self.cleaned_data.get(name)}
+        return {name: Secret(self.cleaned_data[name]) for name in FIELDS if self.cleaned_data.get(name)}

@@ -71,6 +71,11 @@ def candidate(connection: Connection, field: str) -> Secret | None:
     return drafted if drafted is not None else getattr(connection, field)
 
 
+def candidates(connection: Connection) -> dict[str, Secret | None]:
+    """What would be verified now, by field. Raises SealError."""
+    return {field: candidate(connection, field) for field in FIELDS}
+
+
 def has_draft(connection: Connection) -> bool:
     """Whether anything was entered that has not passed its checks yet. Opens nothing."""
     return any(connection.__dict__.get(f"draft_{field}") is not None for field in FIELDS)
@@ -86,7 +91,7 @@ def mask(field: str, secret: Secret) -> str:
 
 def masks(connection: Connection) -> dict[str, str | None]:
     """The masks of what would be verified now, None where nothing is stored. Raises SealError."""
-    values = {field: candidate(connection, field) for field in FIELDS}
+    values = candidates(connection)
     return {field: None if value is None else mask(field, value) for field, value in values.items()}
 
 
@@ -95,7 +100,7 @@ def locked(connection: Connection) -> Connection:
     return Connection.objects.select_for_update().get(pk=connection.pk)
 
 
-def save_draft(connection: Connection, given: Mapping[str, str]) -> Connection:
+def save_draft(connection: Connection, given: Mapping[str, Secret]) -> Connection:
     """Seal the given values beside the working ones; fields that are absent or blank stay what they are."""
     with transaction.atomic():
         row = locked(connection)

@@ -93,12 +93,6 @@ def panel_of(workspace: Workspace, mode: Mode, *, can_edit: bool, form: StripeCr
     return panel
 
 
-def stored_values(row: Connection) -> dict[str, str | None]:
-    """The plain stored values, for judging new ones beside them. Raises SealError."""
-    secrets = {name: connections.candidate(row, name) for name in connections.FIELDS}
-    return {name: None if secret is None else secret.reveal() for name, secret in secrets.items()}
-
-
 def signing(row: Connection, mismatch_at: datetime | None) -> SigningState | None:
     """How far the signing secret is proven; None without one. A refusal counts until a delivery proves the secret."""
     if row.__dict__.get("webhook_secret") is None:

@@ -24,7 +24,7 @@ from pqintel.workspaces.permissions import needs
 from pqintel.workspaces.plans import allowance
 from pqintel.workspaces.roles import Permission
 
-from .panel import Panel, panel_of, stored_values
+from .panel import Panel, panel_of
 
 
 @needs(Permission.SEE)
@@ -45,7 +45,7 @@ def verify(request: MemberRequest, slug: str, mode: Mode) -> HttpResponse:
     """Seal what was typed as a draft and begin its checks. With nothing typed, verify what is stored once more."""
     connection = connections.connection_for(request.workspace, mode)
     try:
-        form = StripeCredentialsForm(mode, stored_values(connection), request.POST)
+        form = StripeCredentialsForm(mode, connections.candidates(connection), request.POST)
     except SealError:  # the panel says so
         return _answer(request, panel_of(request.workspace, mode, can_edit=True))
     if not allowance(request.workspace, timezone.now()).stripe_integration:
@@ -80,6 +80,7 @@ def _invalid(request: MemberRequest, panel: Panel) -> HttpResponse:
 
 
 def _page(request: MemberRequest, known: dict[Mode, Panel], status: int = 200) -> HttpResponse:
+    request.mode = None  # the page shows both, whichever side it was reached by
     may = request.membership.may(Permission.CONFIGURE)
     panels = [known.get(mode) or panel_of(request.workspace, mode, can_edit=may) for mode in (Mode.TEST, Mode.LIVE)]
     context: dict[str, Any] = {"panels": panels}

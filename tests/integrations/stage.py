@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from django.db import connection
@@ -13,6 +13,7 @@ from integrations.models import Connection, lane_of
 from integrations.stripe import connections
 from integrations.tasks import drain
 from pqintel.simulator.testing import Simulation
+from pqintel.vault import Secret
 from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.tenancy import scope, scoped_transaction
 
@@ -35,6 +36,11 @@ def values_of(simulation: Simulation, **changes: str) -> dict[str, str]:
         "webhook_secret": simulation.webhook_secret,
         **changes,
     }
+
+
+def sealed(values: Mapping[str, str]) -> dict[str, Secret]:
+    """Plain values as a form gives them on."""
+    return {name: Secret(value) for name, value in values.items()}
 
 
 @contextmanager

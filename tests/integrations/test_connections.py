@@ -20,7 +20,7 @@ from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.roles import Role
 from pqintel.workspaces.tenancy import scope, scoped_transaction
 from tests.factories import ConnectionFactory, MembershipFactory, UserFactory, WorkspaceFactory
-from tests.integrations.stage import connection_of, stored
+from tests.integrations.stage import connection_of, sealed, stored
 
 pytestmark = pytest.mark.django_db
 
@@ -35,7 +35,7 @@ KEYS = {
 
 def draft(workspace: Workspace, **given: str) -> Connection:
     with scope(workspace):
-        return connections.save_draft(connections.connection_for(workspace, Mode.TEST), given)
+        return connections.save_draft(connections.connection_for(workspace, Mode.TEST), sealed(given))
 
 
 def promote(workspace: Workspace, account_id: str | None = None, now: datetime = NOW) -> Connection:

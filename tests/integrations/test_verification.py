@@ -21,7 +21,7 @@ from pqintel.vault import Secret
 from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.tenancy import scope
 from tests.factories import ConnectionFactory
-from tests.integrations.stage import connection_of, stored, url_of, values_of, working
+from tests.integrations.stage import connection_of, sealed, stored, url_of, values_of, working
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,7 +39,7 @@ def simulation(live_server: LiveServer, settings: Any) -> Iterator[Simulation]:
 
 def begin(workspace: Workspace, given: dict[str, str]) -> Connection:
     with scope(workspace):
-        return verification.begin(connections.save_draft(connection_of(workspace), given))
+        return verification.begin(connections.save_draft(connection_of(workspace), sealed(given)))
 
 
 def verify(workspace: Workspace, given: dict[str, str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from integrations.stripe import connections, verification
 from integrations.stripe.accounts import AccountConflict
 from integrations.stripe.verification import Line, Run, State
 from integrations.stripe.verification.formats import LABELS
-from pqintel.vault import SealError
+from pqintel.vault import SealError, Secret
 from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.tenancy import scope
 
@@ -67,11 +67,10 @@ class Command(BaseCommand):
             self.stdout.write(f"{_MARKS[line.state]:>8}  {line.label}  {line.detail} {line.remedy}".rstrip())
 
 
-def _connect(connection: Connection, mode: Mode, given: dict[str, str], *, verify: bool) -> list[Line]:
+def _connect(connection: Connection, mode: Mode, given: dict[str, Secret], *, verify: bool) -> list[Line]:
     """Judge, seal, verify. Nothing is stored when the form of a value is wrong."""
-    stored = {name: connections.candidate(connection, name) for name in connections.FIELDS}
-    values = {name: given.get(name) or (secret.reveal() if secret else None) for name, secret in stored.items()}
-    lines = _judge(mode, values)
+    secrets = connections.candidates(connection) | given
+    lines = _judge(mode, {name: secret.reveal() if secret else None for name, secret in secrets.items()})
     if any(line.state is State.FAILED for line in lines):
         return lines
     connection = connections.save_draft(connection, given)
@@ -101,7 +100,7 @@ def _vouched(connection: Connection, lines: list[Line]) -> list[Line]:
     return lines
 
 
-def _read() -> dict[str, str]:
+def _read() -> dict[str, Secret]:
     """The given values. What is wrong with the input is said without quoting it."""
     if sys.stdin is None or sys.stdin.isatty():
         return {}
@@ -118,7 +117,7 @@ def _read() -> dict[str, str]:
         _refuse(f"only these names are read: {', '.join(connections.FIELDS)}")
     if not all(isinstance(value, str) for value in document.values()):
         _refuse("every value must be a string")
-    return {name: value.strip() for name, value in document.items() if value.strip()}
+    return {name: Secret(value.strip()) for name, value in document.items() if value.strip()}
 
 
 def _refuse(problem: str) -> NoReturn:

@@ -31,7 +31,7 @@ class Candidate:
             other = Connection.objects.filter(workspace_id=row.workspace_id).exclude(pk=row.pk).first()
         return cls(
             connection=row,
-            secrets={name: connections.candidate(row, name) for name in connections.FIELDS},
+            secrets=connections.candidates(row),
             webhook_url=connections.webhook_url(row),
             other_webhook_url=connections.webhook_url(other) if other is not None else None,
         )
