@@ -217,8 +217,8 @@ def test_a_failed_check(
         "ok  Key formats",
         "ok  Keys of one mode  Both keys are of test mode.",
         (
-            "FAILED  Key accepted by Stripe  Stripe does not accept the secret or restricted key: it is wrong, expired or "
-            "deleted. Copy the key again at Stripe, Developers › API keys, or make a new one, and save it here."
+            "FAILED  Key accepted by Stripe  Stripe does not accept the secret or restricted key: it is wrong, expired "
+            "or deleted. Copy the key again at Stripe, Developers › API keys, or make a new one, and save it here."
         ),
     ]
     assert lines[4].startswith("unknown  Read permissions")
