@@ -14,6 +14,7 @@ from billing.snapshots import Kind, Learned, Price, SubscriptionState
 from . import history, states, timeline
 from .bulk import Table, fetch, run, text
 from .catalogue import Catalogue
+from .discounts import discounts_of, with_their_subscriptions
 from .spans import label, respan, wish
 
 LINKS = Table("billing_paymentlink", text("invoice", "payment"), keep=True)
@@ -60,8 +61,10 @@ def learn(workspace_id: int, mode: Mode, batch: Sequence[Learned], now: datetime
     waiting: dict[str, list[str]] = dict(fetch(_AWAITING, (workspace_id, str(mode))))
     again = _take_terms(catalogue, batch, waiting)
     chains = timeline.extend(workspace_id, str(mode), _by_object(batch), again, learnt_at)
+    chains = with_their_subscriptions(workspace_id, str(mode), chains, learnt_at)
     subscriptions = [chain for chain in chains if chain.kind is Kind.SUBSCRIPTION]
-    awaiting = respan(catalogue, subscriptions)
+    owned = discounts_of(workspace_id, str(mode), [v.whole["customer"] for c in subscriptions for v in c.steps])
+    awaiting = respan(catalogue, subscriptions, owned)
     for chain in subscriptions:
         if chain.floor:  # states before the floor may still wait for terms of their own
             awaiting[chain.object_id] = sorted({*awaiting[chain.object_id], *waiting.get(chain.object_id, ())})
@@ -71,10 +74,11 @@ def learn(workspace_id: int, mode: Mode, batch: Sequence[Learned], now: datetime
     facts = [(one.event_id, one.happened_at, fact) for one in batch for fact in one.facts]
     history.record(workspace_id, str(mode), facts, chains, learnt_at)
     run(_SYNC, (workspace_id, str(mode), max(one.happened_at for one in batch), now))
+    owners = owned.owners()
     wanted = {want for one in batch for want in one.wanted}
     wanted |= {("customer", stripe_id) for stripe_id in strangers}
     wanted |= {("product", stripe_id) for stripe_id in catalogue.nameless_products()}
-    wanted |= {wish(term, subscription) for subscription, terms in awaiting.items() for term in terms}
+    wanted |= {wish(term, subscription, owners) for subscription, terms in awaiting.items() for term in terms}
     unsure = {(str(chain.kind), chain.object_id) for chain in chains if not chain.last.sure}
     return Outcome(frozenset(_unanswered(catalogue, wanted)), frozenset(unsure))
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from billing.metrics.recurring import recurring
+from billing.metrics.recurring import Segment, recurring
 from billing.models import OPEN_END
 from billing.snapshots import Coupon, Discount, Price, SubscriptionState, revive
 
 from .bulk import Table, fetch, run, text, typed
 from .catalogue import Catalogue
+from .discounts import CustomerDiscounts
 from .timeline import Chain
 
 SPANS = Table(
@@ -58,15 +59,20 @@ def label(what: str, stripe_id: str) -> str:
     return what if what.startswith("discount:") else f"{what}:{stripe_id}"
 
 
-def wish(label: str, subscription: str) -> tuple[str, str]:
-    """The inverse: a discount can only be read through the subscription that has it."""
+def wish(label: str, subscription: str, owners: Mapping[str, str]) -> tuple[str, str]:
+    """The inverse: a discount can only be read through the customer or subscription that has it."""
     what, _, stripe_id = label.partition(":")
-    return (label, subscription) if what == "discount" else (what, stripe_id)
+    return (label, owners.get(stripe_id, subscription)) if what == "discount" else (what, stripe_id)
 
 
-def references(chains: Iterable[Chain]) -> dict[type, set[str]]:
-    """The prices, discounts and coupons that the chains' states name."""
-    found: dict[type, set[str]] = {Price: set(), Discount: set(), Coupon: set()}
+def references(chains: Iterable[Chain], owned: CustomerDiscounts) -> dict[type, set[str]]:
+    """The prices, discounts and coupons that the chains' states and their customers name."""
+    refs = [ref for steps in owned.steps.values() for _, some in steps for ref in some]
+    found: dict[type, set[str]] = {
+        Price: set(),
+        Discount: {ref.id for ref in refs if ref.id},
+        Coupon: {ref.coupon for ref in refs if ref.coupon},
+    }
     for chain in chains:
         for version in chain.steps:
             items = version.whole["items"]
@@ -79,15 +85,19 @@ def references(chains: Iterable[Chain]) -> dict[type, set[str]]:
     return found
 
 
-def respan(catalogue: Catalogue, chains: list[Chain]) -> dict[str, list[str]]:
+def respan(catalogue: Catalogue, chains: list[Chain], owned: CustomerDiscounts) -> dict[str, list[str]]:
     """Bring the spans of these subscriptions in line with their chains: one read, at most one delete and one insert.
+
+    Args:
+        chains: of subscriptions.
+        owned: the own discounts of their customers.
 
     Returns:
         The terms that each subscription waits for, as labels like "price:price_1".
     """
     if not chains:
         return {}
-    for kind, ids in references(chains).items():
+    for kind, ids in references(chains, owned).items():
         catalogue.load(kind, ids)
     catalogue.load(Coupon, [d.coupon for d in catalogue.discounts.values() if isinstance(d.coupon, str)])
     stored = _load(catalogue, chains)
@@ -96,7 +106,7 @@ def respan(catalogue: Catalogue, chains: list[Chain]) -> dict[str, list[str]]:
     rows: list[dict[str, Any]] = []
     for chain in chains:
         since = chain.steps[0].second if chain.floor else 0
-        spans, missing = _spans(catalogue, chain)
+        spans, missing = _spans(catalogue, chain, owned)
         awaiting[chain.object_id] = sorted({label(what, stripe_id) for what, stripe_id in missing})
         old = stored.get(chain.object_id, {})
         kept = [s._replace(ends=min(s.ends, since)) for s in old.values() if s.starts < since]
@@ -112,7 +122,9 @@ def respan(catalogue: Catalogue, chains: list[Chain]) -> dict[str, list[str]]:
     return awaiting
 
 
-def _spans(catalogue: Catalogue, chain: Chain) -> tuple[list[Span], frozenset[tuple[str, str]]]:
+def _spans(
+    catalogue: Catalogue, chain: Chain, owned: CustomerDiscounts
+) -> tuple[list[Span], frozenset[tuple[str, str]]]:
     spans: list[Span] = []
     missing: frozenset[tuple[str, str]] = frozenset()
     for version, following in zip(chain.steps, [*chain.steps[1:], None], strict=True):
@@ -120,23 +132,27 @@ def _spans(catalogue: Catalogue, chain: Chain) -> tuple[list[Span], frozenset[tu
         until = following.second if following is not None else None
         if until == version.second:
             continue  # a read and events of the same second: the later one is the state
-        worth = recurring(state, catalogue.prices, catalogue.discounts, catalogue.coupons, version.second, until)
-        missing |= worth.missing
-        spans += [
-            Span(
-                state.id,
-                state.customer,
-                segment.item_id,
-                segment.price_id,
-                segment.currency,
-                segment.monthly,
-                segment.trial,
-                segment.starts,
-                OPEN_END if segment.ends is None else segment.ends,
+        for begins, ends, refs in owned.pieces(state.customer, version.second, until):
+            worth = recurring(
+                state, catalogue.prices, catalogue.discounts, catalogue.coupons, begins, ends, customer_discounts=refs
             )
-            for segment in worth.segments
-        ]
+            missing |= worth.missing
+            spans += [_span(state, segment) for segment in worth.segments]
     return spans, missing
+
+
+def _span(state: SubscriptionState, segment: Segment) -> Span:
+    return Span(
+        state.id,
+        state.customer,
+        segment.item_id,
+        segment.price_id,
+        segment.currency,
+        segment.monthly,
+        segment.trial,
+        segment.starts,
+        OPEN_END if segment.ends is None else segment.ends,
+    )
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:

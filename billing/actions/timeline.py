@@ -51,8 +51,8 @@ ObjectKey = tuple[Kind, str]
 class Chain:
     """The states of one object from `floor` on, and the one before (None: nothing known before).
 
-    `late` says that versions at or after the floor were known before this batch, so that what was derived from them
-    may have to be taken back.
+    `versions` are all versions from the floor on, the chosen ones (`steps`) among them. `late` says that some of them
+    were known before this batch, so that what was derived from them may have to be taken back.
     """
 
     kind: Kind
@@ -60,6 +60,7 @@ class Chain:
     floor: int
     before: Seen | None
     steps: list[Seen]
+    versions: list[Seen]
     late: bool
 
     @property
@@ -99,10 +100,11 @@ def extend(
         before = next((v for v in old.values() if v.position < floor), None)
         there = {(v.position, v.event_id) for v in since.values()}
         added = list({at: v for v in new.get(key, ()) if (at := (v.position, v.event_id)) not in there}.values())
-        steps = resolve(key[0], [*since.values(), *added], before)
+        versions = [*since.values(), *added]
+        steps = resolve(key[0], versions, before)
         if not steps:
             continue
-        chains.append(Chain(key[0], key[1], floor, before, steps, late=bool(since)))
+        chains.append(Chain(key[0], key[1], floor, before, steps, versions, late=bool(since)))
         fresh += [_row(key, version, learnt_at) for version in added]
         remarked += [
             {"id": row_id, "chosen": v.chosen, "sure": v.sure, "resolved": v.resolved}
