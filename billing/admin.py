@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.contrib import admin
 
 from pqintel.workspaces.staff import TenantAdmin
@@ -27,8 +29,8 @@ from .models import (
 class RecordAdmin(TenantAdmin):
     """What every billing record's list has."""
 
-    list_filter: tuple[str, ...] = ("mode",)
-    found_by = ("stripe_id",)
+    list_filter: ClassVar[tuple[str, ...]] = ("mode",)
+    found_by: tuple[str, ...] = ("stripe_id",)
 
 
 @admin.register(Customer)
