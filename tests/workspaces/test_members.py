@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.test import Client
 
-from pqintel.workspaces.actions.members import LastOwner, change_role
+from pqintel.workspaces.actions.members import LastOwnerError, change_role
 from pqintel.workspaces.models import Membership, Workspace
 from pqintel.workspaces.roles import LEAST_ROLE, Permission, Role, may
 from tests.conftest import MemberClient
@@ -166,7 +166,7 @@ def test_two_owners_who_demote_each_other_at_once_leave_one() -> None:
             meet.wait(timeout=30)
             change_role(*pair, Role.VIEWER)
             return "done"
-        except LastOwner:
+        except LastOwnerError:
             return "refused"
         finally:
             connection.close()

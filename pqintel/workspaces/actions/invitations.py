@@ -19,7 +19,7 @@ INVITATIONS_A_DAY = 50
 """The most that one workspace sends in 24 hours: what we mail in its name must not become spam."""
 
 
-class NotOpen(Exception):
+class InvitationClosedError(Exception):
     """The invitation cannot be accepted; `reason` is `expired`, `revoked` or `used`."""
 
     def __init__(self, reason: str) -> None:
@@ -93,11 +93,11 @@ def accept(invitation: Invitation, user: User) -> Membership:
 
     Raises:
         PermissionDenied: the invitation is for another address.
-        NotOpen: it was used, revoked, or is too old.
+        InvitationClosedError: it was used, revoked, or is too old.
     """
     locked = Invitation.objects.select_for_update().get(pk=invitation.pk, workspace=current_workspace_id())
     if reason := closed_because(locked):
-        raise NotOpen(reason)
+        raise InvitationClosedError(reason)
     if not addressed_to(locked, user):
         raise PermissionDenied("This invitation is for another address.")
     membership, _ = Membership.objects.get_or_create(

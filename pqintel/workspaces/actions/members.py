@@ -9,7 +9,7 @@ from ..models import Membership, Workspace
 from ..roles import Permission, Role
 
 
-class LastOwner(Exception):
+class LastOwnerError(Exception):
     """The workspace would be left without an owner."""
 
 
@@ -19,13 +19,13 @@ def change_role(actor: Membership, member: Membership, role: Role) -> None:
 
     Raises:
         PermissionDenied: the actor is no owner.
-        LastOwner: the only owner would stop being one.
+        LastOwnerError: the only owner would stop being one.
     """
     if not actor.may(Permission.OWN):
         raise PermissionDenied("Only an owner changes roles.")
     owners = _locked_owners(member.workspace)
     if owners == [member.pk] and role is not Role.OWNER:
-        raise LastOwner
+        raise LastOwnerError
     Membership.objects.filter(pk=member.pk).update(role=role)
 
 
@@ -35,13 +35,13 @@ def remove_member(actor: Membership, member: Membership) -> None:
 
     Raises:
         PermissionDenied: the actor may not.
-        LastOwner: nobody would own the workspace any more.
+        LastOwnerError: nobody would own the workspace any more.
     """
     owners = _locked_owners(member.workspace)
     if not may_remove(actor, member.pk, is_owner=member.pk in owners):
         raise PermissionDenied("Only an owner removes an owner, and only an admin or owner removes others.")
     if owners == [member.pk]:
-        raise LastOwner
+        raise LastOwnerError
     Membership.objects.filter(pk=member.pk).delete()
 
 

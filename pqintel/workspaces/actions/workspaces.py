@@ -11,7 +11,7 @@ from ..slugs import RESERVED, check_slug, slug_candidates
 from ..tenancy import scoped_transaction
 
 
-class SlugTaken(ValidationError):
+class SlugTakenError(ValidationError):
     """Another workspace has this slug."""
 
 
@@ -21,7 +21,7 @@ def open_workspace(name: str, owner: User, *, slug: str | None = None, timezone:
     `timezone` is an IANA name.
 
     Raises:
-        SlugTaken: the slug that was asked for belongs to another workspace.
+        SlugTakenError: the slug that was asked for belongs to another workspace.
         ValidationError: it cannot be a slug.
     """
     if slug is not None:
@@ -47,4 +47,4 @@ def _insert(name: str, timezone: str, slugs: list[str]) -> Workspace:
                 return Workspace.objects.create(name=name, slug=slug, timezone=timezone)
         except IntegrityError:  # somebody else took it between the two statements
             continue
-    raise SlugTaken(f"There is a workspace “{slugs[-1]}” already.")
+    raise SlugTakenError(f"There is a workspace “{slugs[-1]}” already.")

@@ -10,7 +10,7 @@ from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from ..actions.invitations import NotOpen, accept, addressed_to, closed_because
+from ..actions.invitations import InvitationClosedError, accept, addressed_to, closed_because
 from ..mails import offer_of
 from ..models import Invitation, User, Workspace
 from ..permissions import public
@@ -45,7 +45,7 @@ def _answer(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     if request.method == "POST" and isinstance(user, User) and addressed_to(invitation, user):
         try:
             accept(invitation, user)
-        except NotOpen as closed:
+        except InvitationClosedError as closed:
             return _invalid(request, closed.reason)
         messages.success(request, f"Welcome to {invitation.workspace.name}.")
         return redirect("workspaces:enter", invitation.workspace.slug)

@@ -15,7 +15,7 @@ from django.utils.timezone import now
 from django.views.decorators.http import require_POST, require_safe
 
 from ..actions.invitations import invitable_roles, invite, open_invitations, revoke, seats_used
-from ..actions.members import LastOwner, change_role, may_remove, remove_member
+from ..actions.members import LastOwnerError, change_role, may_remove, remove_member
 from ..forms import InviteForm
 from ..http import MemberRequest
 from ..mails import NOBODY, send_invitation
@@ -110,7 +110,7 @@ def role(request: MemberRequest, slug: str, pk: int) -> HttpResponse:
         return _page(request, InviteForm(invitable_roles(request.membership)), status=422)
     try:
         change_role(request.membership, member, Role(given))
-    except LastOwner:
+    except LastOwnerError:
         messages.error(request, LAST_OWNER)
         return _page(request, InviteForm(invitable_roles(request.membership)), status=422)
     messages.success(request, f"{member.user.get_full_name()} is {Role(given).label.lower()} now.")
@@ -124,7 +124,7 @@ def remove(request: MemberRequest, slug: str, pk: int) -> HttpResponse:
     member = _member(request, pk)
     try:
         remove_member(request.membership, member)
-    except LastOwner:
+    except LastOwnerError:
         messages.error(request, LAST_OWNER)
         return _page(request, InviteForm(invitable_roles(request.membership)), status=422)
     if member.pk == request.membership.pk:
