@@ -280,6 +280,7 @@ CELERY_TASK_QUEUES = [Queue("drain"), Queue("react"), Queue("bulk")]
 CELERY_TASK_DEFAULT_QUEUE = "bulk"
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_IGNORE_RESULT = True
+CELERY_DB_REUSE_MAX = 1_000_000  # connections outlive tasks; pqintel.celery sees to their health and age
 CELERY_TASK_SOFT_TIME_LIMIT = 120
 CELERY_TASK_TIME_LIMIT = 180
 CELERY_TASK_SERIALIZER = "json"

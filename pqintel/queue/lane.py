@@ -27,5 +27,13 @@ def hold_lane(lane: int) -> Iterator[bool]:
     finally:
         # A broken or re-made connection holds nothing any more.
         if held and connection.connection is not None and not connection.connection.closed:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", (_SPACE + lane,))
+            _release(lane)
+
+
+def _release(lane: int) -> None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", (_SPACE + lane,))
+    except BaseException:
+        connection.close()  # it outlives the task, and the lock must not
+        raise
