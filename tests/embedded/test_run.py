@@ -129,7 +129,7 @@ def healthy(environment: dict[str, str]) -> int:
         return int(answer.status)
 
 
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_everything_comes_up_and_everything_ends(environment: dict[str, str], stop: signal.Signals) -> None:
     home = Path(environment["PQ_HOME"])
     with running(environment) as run:
