@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
@@ -26,7 +26,7 @@ class StripeCredentialsForm(forms.Form):
         required=False, help_text="A restricted key is best: it can only read what it is given."
     )
     webhook_secret = forms.CharField(
-        required=False, help_text="Stripe shows it on the endpoint's page, or `stripe listen` prints it."
+        required=False, help_text="Stripe shows it on the endpoint's page, and “stripe listen” prints one."
     )
 
     def __init__(self, mode: Mode, stored: Mapping[str, Secret | None], data: Mapping[str, Any] | None = None) -> None:
@@ -53,7 +53,13 @@ class StripeCredentialsForm(forms.Form):
         problems = formats.format_problems(self._mode, values) | formats.mode_problems(self._mode, values)
         for name, problem in problems.items():
             self.add_error(name, problem)
+        self._keep_in_browser(name for name in FIELDS if given.get(name) and name not in problems)
         return given
+
+    def _keep_in_browser(self, names: Iterable[str]) -> None:
+        """Have htmx leave these inputs as they are when the form comes back: what was typed is not lost, nor echoed."""
+        for name in names:
+            self.fields[name].widget.attrs["hx-preserve"] = "true"
 
     @property
     def given(self) -> dict[str, Secret]:
