@@ -43,23 +43,29 @@ size AS MATERIALIZED (
 UPDATE integrations_inboxevent
 SET tries = tries + 1, solo_tries = solo_tries + ((SELECT n FROM size) = 1)::int
 WHERE workspace_id = %(ws)s AND id = ANY (ARRAY(SELECT id FROM head WHERE n <= (SELECT n FROM size)))
-RETURNING id, event_id, body, solo_tries, proves, received_at
+RETURNING id, event_id, body, tries, solo_tries, proves, received_at
 """  # noqa: S608 - the numbers are ours
+# The connection's last delivery is noted by the way: in the same statement, because every visit does it.
 _SETTLE: Final = """
+WITH noted AS (
+    UPDATE integrations_connection
+    SET last_delivery_at = %(delivered_at)s,
+        signing_state = CASE WHEN %(proves)s THEN 'proven' ELSE signing_state END,
+        signing_at = CASE WHEN %(proves)s THEN %(now)s ELSE signing_at END
+    WHERE workspace_id = %(ws)s AND id = %(delivered_to)s
+)
 UPDATE integrations_inboxevent e
 SET state = r.state, reason = r.reason, event_type = r.type, api_version = r.version,
-    happened_at = to_timestamp(r.happened_at), processed_at = %s,
+    happened_at = to_timestamp(r.happened_at), processed_at = %(now)s,
     body = CASE WHEN r.state = 'quarantined' THEN e.body END
-FROM jsonb_to_recordset(%s::jsonb)
+FROM jsonb_to_recordset(%(rows)s::jsonb)
     AS r(id bigint, state text, reason text, type text, version text, happened_at double precision)
-WHERE e.workspace_id = %s AND e.id = r.id AND e.id = ANY (%s)
+WHERE e.workspace_id = %(ws)s AND e.id = r.id AND e.id = ANY (%(ids)s)
 """
 _MOVE: Final = """
 UPDATE integrations_inboxevent SET state = %s WHERE workspace_id = %s AND connection_id = %s AND state = %s
 """
-_WAITS: Final = """
-SELECT EXISTS (SELECT FROM integrations_inboxevent WHERE workspace_id = %s AND connection_id = %s AND state = 'pending')
-"""
+_WAITS: Final = "SELECT inbox_waits(%s, %s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,7 @@ class Claimed:
     id: int
     event_id: str
     sealed: bytes
+    tries: int
     solo_tries: int
     proves: bool
     received_at: datetime
@@ -76,6 +83,15 @@ class Claimed:
     def open(self, workspace_id: int) -> bytes:
         """The body as it was signed. Raises SealError."""
         return unseal(self.sealed, "integrations_inboxevent", "body", workspace_id, self.event_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The newest real delivery of a batch; `proves`: one of the batch was signed with the current signing secret."""
+
+    connection_id: UUID
+    at: datetime
+    proves: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +122,30 @@ def claim(workspace_id: int, connection_id: UUID) -> list[Claimed]:
         cursor.execute(_CLAIM, {"ws": workspace_id, "conn": connection_id})
         rows = cursor.fetchall()
     return sorted(
-        (Claimed(i, event, bytes(body or b""), solo, proves, at) for i, event, body, solo, proves, at in rows),
+        (Claimed(i, event, bytes(body or b""), *rest) for i, event, body, *rest in rows),
         key=lambda claimed: claimed.id,
     )
 
 
-def settle(workspace_id: int, verdicts: Iterable[Verdict], now: datetime) -> None:
-    """Write verdicts; payloads are wiped here, except those of quarantined events. One statement."""
+def settle(workspace_id: int, verdicts: Iterable[Verdict], now: datetime, delivered: Delivered | None = None) -> None:
+    """Write verdicts and note a delivery. Wipes payloads, except those of quarantined events. One statement."""
     rows = [verdict.row() for verdict in verdicts]
     if rows:
+        values: dict[str, Any] = {
+            "ws": workspace_id,
+            "now": now,
+            "rows": json.dumps(rows),
+            "ids": [row["id"] for row in rows],
+            "delivered_to": delivered.connection_id if delivered else None,
+            "delivered_at": delivered.at if delivered else None,
+            "proves": bool(delivered and delivered.proves),
+        }
         with connection.cursor() as cursor:
-            cursor.execute(_SETTLE, (now, json.dumps(rows), workspace_id, [row["id"] for row in rows]))
+            cursor.execute(_SETTLE, values)
 
 
 def waits(workspace_id: int, connection_id: UUID) -> bool:
-    """Whether any event of the lane waits."""
+    """Whether any event of the lane waits. One statement, in a transaction of the workspace or in none."""
     with connection.cursor() as cursor:
         cursor.execute(_WAITS, (workspace_id, connection_id))
         row = cursor.fetchone()
