@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from .models import Customer, HistoryEntry
+from .models import Checkout, Customer, HistoryEntry
 from .modes import Mode
 from .money import Money
 
@@ -40,7 +40,7 @@ class Line:
 
 
 def latest(workspace_id: int, mode: Mode, count: int) -> list[Line]:
-    """The newest lines of the feed, newest first. Two queries. Must run in scope."""
+    """The newest lines of the feed, newest first. Two or three queries. Must run in scope."""
     entries = list(
         HistoryEntry.objects.filter(workspace_id=workspace_id, mode=mode, kind__in=SHOWN, superseded_at=None).order_by(
             "-happened_at", "-id"
@@ -123,4 +123,9 @@ def _items(before: Iterable[dict[str, Any]], after: Iterable[dict[str, Any]]) ->
 def _names(workspace_id: int, mode: Mode, entries: Iterable[HistoryEntry]) -> dict[str, str]:
     ids = {entry.customer for entry in entries if entry.customer}
     customers = Customer.objects.filter(workspace_id=workspace_id, mode=mode, stripe_id__in=ids)
-    return {customer.stripe_id: str(customer) for customer in customers}
+    names = {customer.stripe_id: str(customer) for customer in customers}
+    # A customer whose own event has not come yet is known by the checkout that brought them.
+    if strangers := [stripe_id for stripe_id in ids if names.get(stripe_id, stripe_id) == stripe_id]:
+        checkouts = Checkout.objects.filter(workspace_id=workspace_id, mode=mode, customer__in=strangers)
+        names |= {c.customer: c.name or c.email for c in checkouts if c.customer and (c.name or c.email)}
+    return names

@@ -40,3 +40,4 @@ class Checkout(StripeObject):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("workspace", "mode", "stripe_id"), name="checkout_unique"),)
+        indexes = (models.Index(fields=("workspace", "mode", "customer"), name="checkout_customer"),)
