@@ -25,6 +25,7 @@ from billing.modes import Mode
 from integrations.models import lane_of
 from pqintel.queue import Doorbell
 from pqintel.vault import SealError, seal
+from pqintel.workspaces.postgres.patience import answers_within
 
 from .refusals import refusals
 from .routes import REREAD_SECONDS, Route, routes
@@ -36,6 +37,8 @@ T = TypeVar("T")
 
 PATH: Final = "/webhooks/stripe/"
 LONGEST_BODY: Final = 2 * 1024 * 1024
+PATIENCE_SECONDS: Final = 4.0
+"""For a database that hangs: with the attempt of a new connection (3 s) the answer, 503, leaves within seven seconds."""
 _RECEIVE: Final = "SELECT inbox_receive(%s, %s, %s, %s, %b, %s)"
 
 doorbell = Doorbell("integrations.tasks.drain", queue="drain")
@@ -65,7 +68,8 @@ def receive(request: HttpRequest) -> HttpResponse:
     token = request.path_info[len(PATH) :].removesuffix("/")
     header = request.META.get("HTTP_STRIPE_SIGNATURE")
     try:
-        return _accept(token, header, body)
+        with answers_within(PATIENCE_SECONDS):
+            return _accept(token, header, body)
     except Refused:
         return _answer(400, "Not a valid delivery for this URL.")
     except SealError:
@@ -134,10 +138,13 @@ def _binary_cursor() -> CursorWrapper:
 
 def _twice(ask: Callable[[], T]) -> T:
     """Ask the database, once more on a new connection if the old one is gone (it was restarted, say)."""
+    was_connected = connection.connection is not None
     try:
         return ask()
     except (OperationalError, InterfaceError):
         connection.close()
+        if not was_connected:  # a new connection has just been tried
+            raise
         return ask()
 
 

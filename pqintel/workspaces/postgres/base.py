@@ -15,10 +15,12 @@ from typing import Any
 from django.conf import settings
 from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.postgresql import base
+from django.db.backends.postgresql.psycopg_any import IsolationLevel
 
 from pqintel.workspaces.context import current_workspace
 
 from .creation import DatabaseCreation
+from .patience import Connection
 
 APP_ROLE = "pq_app"
 STAFF_ROLE = "pq_staff"
@@ -29,6 +31,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     creation_class = DatabaseCreation
     owner = False
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """A connection that does not wait for a hung server without end, except for the owner's schema changes."""
+        if self.owner or self.pool:
+            return super().get_new_connection(conn_params)
+        self.isolation_level = IsolationLevel.READ_COMMITTED
+        return Connection.connect(**conn_params)
 
     def _configure_role(self, connection: Any) -> bool:
         if self.owner or self.alias == NO_DB_ALIAS:
