@@ -8,6 +8,7 @@ class IntegrationsConfig(AppConfig):
         from billing.feed import told_by
         from pqintel.workspaces.navigation import ask_for_live
 
+        from . import checks  # noqa: F401 - registers them
         from .stripe.connections import live_is_connected
         from .stripe.status import feed_status
 

@@ -46,7 +46,7 @@ class ReadOnlyHTTP(stripe.HTTPClient):
         super().__init__()
         self._base = base.rstrip("/") + "/"
         self._first_delay = first_delay
-        plain = _is_plain_loopback(base)
+        plain = is_plain(base)
         self._http = httpx.Client(
             timeout=TIMEOUT,
             verify=False if plain else tls_1_3(),
@@ -128,7 +128,8 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
-def _is_plain_loopback(base: str) -> bool:
+def is_plain(base: str) -> bool:
+    """Whether the way to this base URL is plain HTTP on loopback; False is TLS. Raises ImproperlyConfigured."""
     parts = urlsplit(base)
     if parts.scheme == "https":
         return False

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.core.exceptions import ImproperlyConfigured
 
+from integrations.checks import stripe_is_reached_safely
 from integrations.stripe.client import StripeReader, Unreachable
 from integrations.stripe.readonly import OnlyReads, is_loopback, tls_1_3
 from pqintel.vault import Secret
@@ -115,6 +116,12 @@ def test_telemetry_is_off() -> None:
 
 
 # The way there -------------------------------------------------------------------------------------------------------
+
+
+def test_a_base_in_the_clear_is_found_by_the_system_checks(settings: Any) -> None:
+    assert stripe_is_reached_safely() == []
+    settings.STRIPE_API_BASE = "http://api.stripe.com"
+    assert [problem.id for problem in stripe_is_reached_safely()] == ["integrations.E001"]
 
 
 @pytest.mark.parametrize("base", ["http://api.stripe.com", "http://10.0.0.1:8000", "ftp://127.0.0.1", "api.stripe.com"])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection as database
 from django.db import transaction
 
 from billing.modes import Mode
@@ -231,6 +234,27 @@ def test_a_workspace_stays_with_its_account(workspace: Workspace) -> None:
     assert conflict(workspace, "acct_2") == (
         "These keys belong to acct_2, but this workspace holds the data of acct_1."
     )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workspaces_that_promote_one_account_at_once(workspace: Workspace) -> None:
+    workspaces = [workspace, WorkspaceFactory(), WorkspaceFactory()]
+    for each in workspaces:
+        draft(each, **KEYS)
+    together = threading.Barrier(len(workspaces))
+
+    def promote_together(each: Workspace) -> str:
+        together.wait()
+        try:
+            return promote(each, "acct_1").status
+        except AccountConflict as conflict:
+            return str(conflict)
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(len(workspaces)) as pool:
+        outcomes = sorted(pool.map(promote_together, workspaces))
+    assert outcomes == [*["acct_1 is already connected in another workspace."] * 2, ConnectionStatus.CONNECTED]
 
 
 def owned(user: Any, *, connected: bool) -> Workspace:
