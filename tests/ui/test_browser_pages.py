@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from .samples import pages
 
@@ -15,20 +16,34 @@ TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clie
 CONTRAST = {"runOnly": ["color-contrast"]}
 
 
+@pytest.fixture(scope="module")
+def look(browser: Browser, said: list[str]) -> Iterator[Page]:
+    """One page for all, so that fonts and styles are fetched once."""
+    with browser.new_context(locale="en-US", reduced_motion="reduce") as context:
+        page = context.new_page()
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+        yield page
+
+
+@pytest.fixture(scope="module")
+def said() -> list[str]:
+    """What the browser complained about: scripts that failed, what the policy blocked."""
+    return []
+
+
 @pytest.mark.parametrize("name", pages())
-def test_page(gallery: str, page: Page, name: str) -> None:
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.set_viewport_size(WIDE)
-    page.emulate_media(color_scheme="light", reduced_motion="reduce")
-    page.goto(f"{gallery}{name}/")
-    assert violations(page) == []
-    assert page.evaluate(TOO_WIDE) == 0
-    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-    assert violations(page, CONTRAST) == []
-    page.set_viewport_size(NARROW)
-    assert page.evaluate(TOO_WIDE) == 0
+def test_page(gallery: str, look: Page, said: list[str], name: str) -> None:
+    said.clear()
+    look.set_viewport_size(WIDE)
+    look.emulate_media(color_scheme="light")
+    look.goto(f"{gallery}{name}/")
+    assert violations(look) == []
+    assert look.evaluate(TOO_WIDE) == 0
+    look.emulate_media(color_scheme="dark")
+    assert violations(look, CONTRAST) == []
+    look.set_viewport_size(NARROW)
+    assert look.evaluate(TOO_WIDE) == 0
     assert [line for line in said if not line.startswith("Failed to load resource")] == []
 
 
