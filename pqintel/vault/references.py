@@ -8,6 +8,7 @@ from typing import Final
 from django.db import connection
 from psycopg import sql
 
+from pqintel.workspaces.second_factors import key_references
 from pqintel.workspaces.tenancy import everywhere
 
 from .columns import sealed_columns
@@ -26,4 +27,5 @@ def references() -> Counter[str]:
         for column in sealed_columns():
             cursor.execute(_COUNT.format(**column.names))
             found.update(dict(cursor.fetchall()))
+        found.update(key_references())
     return found

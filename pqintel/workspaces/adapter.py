@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
-from allauth.mfa.models import Authenticator
 from django.contrib.sites.shortcuts import get_current_site
 from django.db import transaction
 
-from pqintel.vault import seal, unseal
-from pqintel.vault.cipher import Ring, ring
+from .second_factors import seal_text, unseal_text
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -31,21 +28,8 @@ class AccountAdapter(DefaultAccountAdapter):
 class MFAAdapter(DefaultMFAAdapter):
     """Keeps the secrets of authenticator apps and recovery codes sealed."""
 
-    PLACE = ("mfa_authenticator", "data")
-
     def encrypt(self, text: str) -> str:
-        return base64.b64encode(seal(text.encode(), *self.PLACE)).decode()
+        return seal_text(text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        return unseal(base64.b64decode(encrypted_text), *self.PLACE).decode()
-
-    def reseal(self, authenticator: Authenticator) -> bool:
-        """Seal the secrets of a row under the active key where they are not; saves. True if it changed something."""
-        changed = False
-        for name, value in authenticator.data.items():
-            if name in ("secret", "seed") and Ring.key_id(base64.b64decode(value)) != ring().active:
-                authenticator.data[name] = self.encrypt(self.decrypt(value))
-                changed = True
-        if changed:
-            authenticator.save(update_fields=["data"])
-        return changed
+        return unseal_text(encrypted_text)

@@ -82,7 +82,7 @@ class UserAdmin(StaffAdmin):
 
     @admin.display(boolean=True)
     def second_factor(self, user: User) -> bool:
-        return bool(is_mfa_enabled(user))
+        return bool(is_mfa_enabled(user, [Authenticator.Type.TOTP]))
 
 
 @admin.register(Membership)
@@ -107,7 +107,7 @@ class InvitationAdmin(TenantAdmin):
 
 @admin.register(Authenticator)
 class AuthenticatorAdmin(StaffAdmin):
-    """Who has a second factor, never which."""
+    """Who has a second factor, never which. A superuser takes one away from somebody who has lost phone and codes."""
 
     list_display = ("user", "type", "created_at", "last_used_at")
     list_filter = ("type",)
@@ -115,6 +115,9 @@ class AuthenticatorAdmin(StaffAdmin):
     search_fields = ("user__email",)
     ordering = ("-pk",)
     hidden = ("data",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_superuser
 
 
 @admin.register(LogEntry)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from allauth.account.authentication import get_authentication_records
+from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.contrib import admin, messages
 from django.contrib.auth.views import redirect_to_login
@@ -56,7 +57,7 @@ class StaffSite(admin.AdminSite):
             raise PermissionDenied("The admin is for staff.")
         if self.has_permission(request):
             return HttpResponseRedirect(target)
-        if is_mfa_enabled(request.user):
+        if is_mfa_enabled(request.user, [Authenticator.Type.TOTP]):
             return _with_next("mfa_reauthenticate", target)
         messages.info(request, "The admin needs a second factor. Set one up, then open the admin again.")
         return _with_next("mfa_activate_totp", target)
@@ -175,6 +176,7 @@ class TenantAdmin(StaffAdmin):
     found_by: tuple[str, ...] = ()
     search_fields = ("pk",)  # shows the box; the search itself is below
     ordering = ("-pk",)
+    sortable_by = ()  # any other order would sort the whole table
     list_select_related: ClassVar[tuple[str, ...]] = ("workspace",)
 
     def get_search_results(

@@ -10,15 +10,17 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 import time_machine
-from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.core.mail import EmailMessage
 from django.db import connection
 from django.test import Client
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
+from pqintel.vault import ring
+from pqintel.vault.references import references
 from pqintel.workspaces.models import Membership, User, Workspace
 from pqintel.workspaces.roles import Role
+from pqintel.workspaces.second_factors import rewrap_second_factors
 from tests.factories import PASSWORD, MembershipFactory, UserFactory, WorkspaceFactory
 
 NOW = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
@@ -243,19 +245,21 @@ class TestSecondFactor:
         assert not [code for code in codes if code in stored]
 
     def test_secrets_follow_a_new_key(self, client: Client, settings: Settings) -> None:
-        from pqintel.workspaces.adapter import MFAAdapter
-
         user = UserFactory()
         sign_in(client, user.email)
         secret, _ = self.set_up(client)
-        old = settings.PQ_KEYS
-        settings.PQ_KEYS = "fresh:" + "ab" * 32 + "," + old
-        assert [MFAAdapter().reseal(row) for row in Authenticator.objects.all()] == [True, True]
-        assert [MFAAdapter().reseal(row) for row in Authenticator.objects.all()] == [False, False]
+        (old,) = ring().key_ids
+        settings.PQ_KEYS = "fresh:" + "ab" * 32 + "," + settings.PQ_KEYS
+        assert references() == {old: 2}
+        assert rewrap_second_factors() == (2, 0)
+        assert rewrap_second_factors() == (0, 0)
+        assert references() == {"fresh": 2}
         settings.PQ_KEYS = "fresh:" + "ab" * 32
         browser = Client()
         sign_in(browser, user.email)
         assert browser.post("/accounts/2fa/authenticate/", {"code": code_now(secret)})["Location"] == "/"
+        settings.PQ_KEYS = "lost:" + "cd" * 32
+        assert rewrap_second_factors() == (0, 2)
 
     def test_needs_a_fresh_proof_of_the_password(self, client: Client) -> None:
         with time_machine.travel(NOW) as clock:

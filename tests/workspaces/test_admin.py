@@ -263,6 +263,18 @@ class TestWhatStaffChanges:
         boss.refresh_from_db()
         assert boss.is_active
 
+    def test_superuser_frees_somebody_of_a_lost_second_factor(
+        self, staff_client: Client, superuser_client: Client
+    ) -> None:
+        row = object_of(Authenticator)
+        url = page(Authenticator, "delete", row.pk)
+        assert staff_client.post(url, {"post": "yes"}).status_code == 403
+        confirm = superuser_client.get(url).content.decode()
+        assert row.user.email in superuser_client.get(page(Authenticator, "change", row.pk)).content.decode()
+        assert "canary-totp" not in confirm
+        assert superuser_client.post(url, {"post": "yes"}).status_code == 302
+        assert Authenticator.objects.count() == 0
+
     def test_a_workspace_s_rows_are_one_click_away(self, staff_client: Client) -> None:
         customer = CustomerFactory()
         html = staff_client.get(page(Workspace, "change", customer.workspace.pk)).content.decode()

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from pqintel.vault import ring
 from pqintel.vault.rewrap import BATCH, Tally, rewrap
+from pqintel.workspaces.second_factors import rewrap_second_factors
 
 
 class Command(BaseCommand):
@@ -26,6 +27,8 @@ class Command(BaseCommand):
             total.add(tally)
             if (tally.resealed or tally.left) and not options["json"]:
                 self.stdout.write(f"{workspace.slug}: {tally}")
+        resealed, unreadable = rewrap_second_factors()
+        total.add(Tally(resealed=resealed, unreadable=unreadable))
         if options["json"]:
             result = {"active": ring().active, "workspaces": workspaces, **total.as_dict()}
             self.stdout.write(json.dumps(result))
