@@ -36,7 +36,7 @@ def refuse_conflict(connection: Connection, account_id: str | None) -> None:
         if _connected_elsewhere(connection, account_id):
             raise AccountConflict(
                 f"{account_id} is already connected in another workspace.",
-                "Use that workspace, or disconnect the account there first.",
+                "Use that workspace, or have the account disconnected there: manage.py stripe_connect --disconnect.",
             )
     _refuse_one_too_many(connection)
 
@@ -64,7 +64,7 @@ def _refuse_one_too_many(connection: Connection) -> None:
     limit = max(owner.user.stripe_account_limit for owner in owners)
     raise AccountConflict(
         f"The workspaces of this owner already connect {limit} Stripe accounts, which is the limit.",
-        "Ask support to raise the limit, or disconnect an account that is no longer needed.",
+        "Ask whoever runs PQ Intel to raise the limit, or to disconnect an account that is no longer needed.",
     )
 
 

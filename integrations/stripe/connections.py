@@ -29,10 +29,10 @@ PREVIOUS_VALID: Final = timedelta(hours=24)
 """How long a replaced signing secret still verifies: Stripe rolls secrets with as long an overlap."""
 
 _MOVES: Final[dict[str, frozenset[str]]] = {
-    ConnectionStatus.NEW: frozenset({ConnectionStatus.DRAFT, ConnectionStatus.CONNECTED}),
-    ConnectionStatus.DRAFT: frozenset({ConnectionStatus.DRAFT, ConnectionStatus.CONNECTED}),
-    ConnectionStatus.CONNECTED: frozenset({ConnectionStatus.CONNECTED, ConnectionStatus.BROKEN}),
-    ConnectionStatus.BROKEN: frozenset({ConnectionStatus.BROKEN, ConnectionStatus.CONNECTED}),
+    ConnectionStatus.NEW: frozenset({ConnectionStatus.NEW, ConnectionStatus.DRAFT, ConnectionStatus.CONNECTED}),
+    ConnectionStatus.DRAFT: frozenset({ConnectionStatus.NEW, ConnectionStatus.DRAFT, ConnectionStatus.CONNECTED}),
+    ConnectionStatus.CONNECTED: frozenset({ConnectionStatus.NEW, ConnectionStatus.CONNECTED, ConnectionStatus.BROKEN}),
+    ConnectionStatus.BROKEN: frozenset({ConnectionStatus.NEW, ConnectionStatus.BROKEN, ConnectionStatus.CONNECTED}),
 }
 
 
@@ -129,6 +129,25 @@ def promote(connection: Connection, account_id: str | None, now: datetime | None
         move(row, ConnectionStatus.CONNECTED)
         row.connected_at = row.connected_at or now
         row.account_id = account_id or row.account_id
+        row.save()
+        return row
+
+
+def disconnect(connection: Connection) -> Connection:
+    """Forget all credentials, also unreadable ones, and give the connection a new URL. What was received stays.
+
+    The account may then be connected in another workspace; this one keeps to it, because it holds its data.
+    """
+    with transaction.atomic():
+        row = locked(connection)
+        for field in FIELDS:
+            setattr(row, field, None)
+            setattr(row, f"draft_{field}", None)
+        row.previous_webhook_secret = row.previous_valid_until = row.connected_at = row.signing_at = None
+        row.signing_state, row.checks, row.next_check = SigningState.UNPROVEN, [], ""
+        row.token = secrets.token_urlsafe(32)
+        row.token_hash = token_hash(row.token.reveal())
+        move(row, ConnectionStatus.NEW)
         row.save()
         return row
 

@@ -176,6 +176,15 @@ def test_unreadable_credentials(workspace: Workspace, connect: Run, settings: An
     )
 
 
+@pytest.mark.django_db
+def test_disconnect(workspace: Workspace, connect: Run) -> None:
+    connect(GOOD, "--no-verify")
+    before = url_of(workspace)
+    code, out = connect("not even read", "--disconnect", "--json")
+    assert (code, json.loads(out)) == (0, {"mode": "test", "webhook_url": url_of(workspace), "checks": []})
+    assert (stored(workspace).status, url_of(workspace) == before) == (ConnectionStatus.NEW, False)
+
+
 # Verified ------------------------------------------------------------------------------------------------------------
 
 

@@ -35,16 +35,23 @@ class Command(BaseCommand):
         parser.add_argument("slug", help="the workspace")
         parser.add_argument("--mode", required=True, choices=[mode.value for mode in Mode])
         parser.add_argument("--no-verify", action="store_true", help="judge the form of the keys only, ask nobody")
+        parser.add_argument(
+            "--disconnect",
+            action="store_true",
+            help="forget the credentials, make a new webhook URL; reads no input",
+        )
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *_: Any, **options: Any) -> None:
         workspace = Workspace.objects.filter(slug=options["slug"]).first()
         if workspace is None:
             raise CommandError(f"There is no workspace {options['slug']!r}.", returncode=USAGE)
-        given = _read()
+        given = {} if options["disconnect"] else _read()
         mode = Mode(options["mode"])
         with scope(workspace):
             connection = connections.connection_for(workspace, mode)
+            if options["disconnect"]:
+                connection = connections.disconnect(connection)
             try:
                 url = connections.webhook_url(connection)
                 lines = _connect(connection, mode, given, verify=not options["no_verify"]) if given else []
