@@ -145,8 +145,8 @@ def disconnect(connection: Connection) -> Connection:
             setattr(row, f"draft_{field}", None)
         row.previous_webhook_secret = row.previous_valid_until = row.connected_at = row.signing_at = None
         row.signing_state, row.checks, row.next_check = SigningState.UNPROVEN, [], ""
-        row.token = secrets.token_urlsafe(32)
-        row.token_hash = token_hash(row.token.reveal())
+        token = secrets.token_urlsafe(32)
+        row.token, row.token_hash = token, token_hash(token)
         move(row, ConnectionStatus.NEW)
         row.save()
         return row
