@@ -127,5 +127,5 @@ def _names(workspace_id: int, mode: Mode, entries: Iterable[HistoryEntry]) -> di
     # A customer whose own event has not come yet is known by the checkout that brought them.
     if strangers := [stripe_id for stripe_id in ids if names.get(stripe_id, stripe_id) == stripe_id]:
         checkouts = Checkout.objects.filter(workspace_id=workspace_id, mode=mode, customer__in=strangers)
-        names |= {c.customer: c.name or c.email for c in checkouts if c.customer and (c.name or c.email)}
+        names |= {c.customer: label for c in checkouts if c.customer and (label := c.name or c.email)}
     return names
