@@ -15,6 +15,8 @@ from kombu import Connection, Producer
 
 log = logging.getLogger(__name__)
 
+RUNG: Final = "rung"
+"""The message's header that says when it was rung, in unix seconds."""
 GATHER_SECONDS = 0.02
 TIMEOUT_SECONDS = 0.2
 BREAK_SECONDS = 1.0
@@ -80,9 +82,9 @@ class Doorbell:
             try:
                 connection = connection or self._connect()
                 owed |= self._unmarked(connection, numbers - owed)
-                while owed:
-                    self._send(connection, next(iter(owed)))
-                    owed.pop()
+                for number in sorted(owed):
+                    self._send(connection, number)
+                    owed.discard(number)
             except Exception as error:  # noqa: BLE001 - whatever Redis does, the door must go on opening
                 self.failures += 1
                 log.warning("Doorbell: Redis does not answer (%s); the sweep will find the work.", type(error).__name__)
@@ -127,7 +129,10 @@ class Doorbell:
 
     def _send(self, connection: Connection, number: int) -> None:
         producer = Producer(connection.default_channel, auto_declare=False)
-        current_app.send_task(self.task, args=[number], queue=self.queue, producer=producer, retry=False)
+        headers = {RUNG: time.time()}
+        current_app.send_task(
+            self.task, args=[number], queue=self.queue, producer=producer, headers=headers, retry=False
+        )
 
     @staticmethod
     def _drop(connection: Connection | None) -> None:
