@@ -20,8 +20,8 @@ RUNG: Final = "rung"
 GATHER_SECONDS = 0.02
 TIMEOUT_SECONDS = 0.2
 BREAK_SECONDS = 1.0
-HEARD_WITHIN_SECONDS: Final = 3
-"""How long a ring that no worker answers keeps others from ringing; the sweep comes less often than that."""
+HEARD_WITHIN_SECONDS: Final = 10
+"""How long a ring that no worker answers keeps others from ringing. It was lost then, or all workers are far behind."""
 
 
 class Doorbell:
