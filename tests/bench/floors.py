@@ -19,6 +19,7 @@ Row = dict[str, Any]
 
 INBOX = "integrations_inboxevent"
 VERSIONS = "billing_version"
+HISTORY = "billing_historyentry"
 STATES = {
     "customer": "billing_customer",
     "subscription": "billing_subscription",
@@ -28,7 +29,7 @@ STATES = {
 }
 OTHERS = (
     *("billing_product", "billing_price", "billing_coupon", "billing_discount"),
-    *("billing_paymentlink", "billing_mrrspan", "billing_historyentry", "billing_syncstate"),
+    *("billing_paymentlink", "billing_mrrspan", HISTORY, "billing_syncstate"),
 )
 TABLES = (VERSIONS, *STATES.values(), *OTHERS)
 
@@ -123,9 +124,8 @@ def _steps(batch: Batch, event: Row) -> list[tuple[str, str]]:
             kind = version["kind"]
             state = states[kind, version["object_id"]]
             statements.append((_upsert(STATES[kind], state), json.dumps([state])))
-    for line in batch.tables.get("billing_historyentry", ()):
-        if line["event_id"] == event["event_id"]:
-            statements.append((_into("billing_historyentry"), json.dumps([line])))
+    lines = [row for row in batch.tables.get(HISTORY, ()) if row["event_id"] == event["event_id"]]
+    statements += [(_into(HISTORY), json.dumps([line])) for line in lines]
     return [*statements, (_SETTLE, json.dumps([event]))]
 
 

@@ -23,6 +23,7 @@ from pqintel.embedded.environment import own_environment
 from pqintel.embedded.home import Home
 from pqintel.embedded.leash import Leash, kill_group
 from pqintel.embedded.ports import LOOPBACK, free_port
+from pqintel.embedded.processes import last_lines
 from pqintel.embedded.run import CELERY, PYTHON, WORKER
 from pqintel.embedded.servers import LocalServers
 from pqintel.embedded.supervisor import Program, Supervisor
@@ -61,6 +62,8 @@ class Stage:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        if exception and exception[0] is not None:
+            self._tell_logs()
         self.supervisor.stop()
         self.servers.detach()
         self.leash.close()
@@ -120,6 +123,11 @@ class Stage:
         with self.owner() as connection:
             connection.execute("CREATE EXTENSION pg_stat_statements")
         django.setup()
+
+    def _tell_logs(self) -> None:
+        for log in sorted(self.home.logs.glob("*.log")):
+            for line in last_lines(log, 8):
+                print(f"{log.stem} | {line}", file=sys.stderr)
 
     def _start(self, name: str, words: list[str]) -> Program:
         self.supervisor.start(name, words, dict(os.environ))
