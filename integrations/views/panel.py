@@ -51,12 +51,16 @@ class Refused:
 
 @dataclass(slots=True)
 class Panel:
-    """One side of the page. `form` is absent for those who may not configure, and nothing secret is in the rest."""
+    """One side of the page. `form` is absent for those who may not configure, and nothing secret is in the rest.
+
+    `keeps_form`: what is on the page already stays as it is, with what is being typed into it.
+    """
 
     mode: Mode
     can_edit: bool
     key_form_url: str
     form: StripeCredentialsForm | None = None
+    keeps_form: bool = False
     webhook_url: str = ""
     status: str = "not connected"
     stored: dict[str, str | None] = field(default_factory=dict)
@@ -71,13 +75,20 @@ class Panel:
     recommended_events: tuple[str, ...] = tuple(RECOMMENDED_EVENTS)
 
 
-def panel_of(workspace: Workspace, mode: Mode, *, can_edit: bool, form: StripeCredentialsForm | None = None) -> Panel:
+def panel_of(
+    workspace: Workspace,
+    mode: Mode,
+    *,
+    can_edit: bool,
+    form: StripeCredentialsForm | None = None,
+    keeps_form: bool = False,
+) -> Panel:
     """Build a panel; for those who may configure, make the connection (and its URL) when there is none yet."""
     with transaction.atomic():
         found = Connection.objects.filter(workspace=workspace, mode=mode).first()
         row = connections.connection_for(workspace, mode) if found is None and can_edit else found
         refused = _refused(row) if row is not None else {}
-    panel = Panel(mode=mode, can_edit=can_edit, key_form_url=key_form_url(mode))
+    panel = Panel(mode=mode, can_edit=can_edit, key_form_url=key_form_url(mode), keeps_form=keeps_form)
     if row is None:
         return panel
     _tell_state(panel, row, refused)

@@ -64,7 +64,7 @@ def verify(request: MemberRequest, slug: str, mode: Mode) -> HttpResponse:
 def step(request: MemberRequest, slug: str, mode: Mode) -> HttpResponse:
     """Do the next check of the run; the page asks again while one is left."""
     verification.run_next(connections.connection_for(request.workspace, mode))
-    return _answer(request, panel_of(request.workspace, mode, can_edit=True))
+    return _answer(request, panel_of(request.workspace, mode, can_edit=True, keeps_form=True))
 
 
 def _answer(request: MemberRequest, panel: Panel) -> HttpResponse:
