@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
-from celery import shared_task
+from celery import Task, shared_task
 from django.db import connection, transaction
 
 from billing.modes import Mode
-from pqintel.queue import Doorbell
+from pqintel.queue import RUNG, Doorbell, Turns
 from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.plans import allowance
 from pqintel.workspaces.tenancy import everywhere, scope
@@ -19,6 +20,7 @@ from .stripe import inbox, reads
 from .stripe.webhook import doorbell
 
 read_bell = Doorbell("integrations.tasks.read", queue="bulk")
+turns = Turns()
 
 _LANES_THAT_WAIT = """
 SELECT c.workspace_id, c.mode FROM integrations_connection c
@@ -46,11 +48,15 @@ WHERE workspace_id = %s AND state = 'quarantined' AND received_at < now() - inte
 """
 
 
-@shared_task(name="integrations.tasks.drain")
-def drain(lane: int) -> int:
+@shared_task(name="integrations.tasks.drain", bind=True)
+def drain(self: Task[..., int], lane: int) -> int:
     """Process a lane for about a second and ring again if more waits. Returns the number of events."""
-    doorbell.heard(lane)
+    doorbell.heard(lane)  # first of all: a mark that stays keeps everybody else from ringing
+    if turns.answered(lane, (self.request.headers or {}).get(RUNG)):
+        return 0
+    began = time.time()
     drained = draining.drain(lane)
+    turns.note(lane, began, more=drained.more)
     if drained.more:
         doorbell.ring(lane)
     if drained.asked:

@@ -4,10 +4,12 @@
 * a **doorbell** carries one integer through Redis and may be lost at any time;
 * a **lane** is what one worker at a time may work on, under an advisory lock that dies with its connection;
 * a worker takes bounded batches, rings again if more waits, and looks once more after it let the lane go;
+* lanes take **turns**: however many rings a backlog has brought, it gets one visit and then the others get theirs;
 * beat sweeps the partial index and rings for whatever waits too long.
 """
 
-from .doorbell import Doorbell
+from .doorbell import RUNG, Doorbell
 from .lane import hold_lane
+from .turns import Turns
 
-__all__ = ["Doorbell", "hold_lane"]
+__all__ = ["RUNG", "Doorbell", "Turns", "hold_lane"]
