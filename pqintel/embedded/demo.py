@@ -81,7 +81,7 @@ class Demo:
         if self.facts.get("keys") != fingerprint:
             url = self._stripe_connect(environment, {})["webhook_url"]
             self._simulator("register", "--url", url, environment=environment)
-            connected = self._stripe_connect(environment, keys)
+            connected = self._stripe_connect({**environment, "STRIPE_API_BASE": account["url"]}, keys)
             if failed := [check for check in connected["checks"] if check["ok"] is False]:
                 raise EmbeddedError("; ".join(f"{check['name']}: {check['detail']}" for check in failed))
             say("demo", "connected; a year of history arrives now, and new events after it")

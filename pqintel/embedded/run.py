@@ -91,7 +91,7 @@ class LocalRun:
         self.supervisor.start("worker", [*CELERY, *WORKER], environment)
         self.supervisor.start("beat", [*CELERY, "beat", "--loglevel", "INFO"], environment)
         self.supervisor.wait_for("The web server", self._web_answers, READY_SECONDS)
-        self._announce(environment["PQ_BASE_URL"], time.monotonic() - began)
+        self._announce(environment, time.monotonic() - began)
         if self.demo:
             threading.Thread(target=self._fill, args=(self.demo, environment), daemon=True).start()
 
@@ -114,11 +114,15 @@ class LocalRun:
         except (urllib.error.URLError, OSError):
             return False
 
-    def _announce(self, base_url: str, seconds: float) -> None:
+    def _announce(self, environment: dict[str, str], seconds: float) -> None:
         say("run", f"ready in {seconds:.1f} s; logs in {self.home.logs}; Ctrl-C stops everything")
-        print(f"\n  PQ Intel   {base_url}/")
+        print(f"\n  PQ Intel   {environment['PQ_BASE_URL']}/")
         if self.demo:
             print(f"  Sign in    {self.demo.sign_in()}")
+            if environment["STRIPE_API_BASE"] == self.demo.account()["url"]:
+                print(
+                    "  Stripe     is played by a simulator, for every connection here; PQ_DEMO=0 is for real accounts"
+                )
         print(flush=True)
 
     def _fill(self, demo: Demo, environment: dict[str, str]) -> None:
