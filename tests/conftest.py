@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+import pytest_django
 from allauth.account.internal.flows.login import record_authentication
 from django.core.cache import cache
 from django.http import HttpRequest
@@ -12,9 +13,17 @@ from django.test import Client
 
 from pqintel.workspaces.models import User, Workspace
 from pqintel.workspaces.roles import Role
+from tests import flushing
 from tests.factories import MembershipFactory, UserFactory, WorkspaceFactory
 
 MemberClient = Callable[[Role], Client]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker) -> None:
+    """The test database, with a quick way to empty it."""
+    with django_db_blocker.unblock():
+        flushing.install()
 
 
 @pytest.fixture(autouse=True)
