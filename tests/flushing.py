@@ -32,7 +32,7 @@ $$;
 
 
 def install() -> None:
-    """Let Django flush this way, where the owner may (a superuser, as the embedded server's is); else leave it alone."""
+    """Let Django flush this way where the owner is a superuser, as the embedded server's is; else leave it alone."""
     with connection.as_owner(), connection.cursor() as cursor:
         cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
         row = cursor.fetchone()
