@@ -36,6 +36,7 @@ CELERY = [PYTHON, "-m", "celery", "-A", "pqintel"]
 GUNICORN = ["--config", "python:pqintel.gunicorn", "--graceful-timeout", "3", "pqintel.wsgi"]
 WORKER = ["worker", "--queues", "drain,react,bulk", "--concurrency", "2", "--loglevel", "INFO"]
 WORKER += ["--without-gossip", "--without-mingle"]  # talk among workers, and there is only this one
+DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy does not know our loopback
 READY_SECONDS = 300  # a death is seen at once; this is for slow machines
 OFF = ("0", "false", "no", "off")
 
@@ -67,10 +68,10 @@ class LocalRun:
 
     def _asked_to_stop(self, _number: int, _frame: FrameType | None) -> None:
         if self.supervisor.stopping.is_set():
-            self.supervisor.kill()
+            self.supervisor.hurry.set()
         else:
             say("run", "stopping")
-        self.supervisor.stopping.set()
+            self.supervisor.stopping.set()
 
     def _start(self) -> None:
         began = time.monotonic()
@@ -109,7 +110,7 @@ class LocalRun:
 
     def _web_answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://{LOOPBACK}:{self.port}/healthz", timeout=5) as answer:
+            with DIRECTLY.open(f"http://{LOOPBACK}:{self.port}/healthz", timeout=5) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
@@ -120,9 +121,7 @@ class LocalRun:
         if self.demo:
             print(f"  Sign in    {self.demo.sign_in()}")
             if environment["STRIPE_API_BASE"] == self.demo.account()["url"]:
-                print(
-                    "  Stripe     is played by a simulator, for every connection here; PQ_DEMO=0 is for real accounts"
-                )
+                print("  Stripe     is played by a simulator for every connection; PQ_DEMO=0 is for real accounts")
         print(flush=True)
 
     def _fill(self, demo: Demo, environment: dict[str, str]) -> None:
@@ -195,6 +194,8 @@ def main() -> int:
     except EmbeddedError as error:
         print(f"pqintel: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:  # before there was anything to stop
+        return 130
     return 0
 
 

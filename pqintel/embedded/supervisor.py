@@ -58,6 +58,7 @@ class Supervisor:
         """`leash` ends the programs should this process be killed outright."""
         self.home = home
         self.stopping = threading.Event()
+        self.hurry = threading.Event()
         self.programs: list[Program] = []
         self._leash = leash
         self._errands: set[int] = set()
@@ -103,8 +104,8 @@ class Supervisor:
             finally:
                 kill_group(handle.pid)
                 handle.wait()
-                self._errands.discard(handle.pid)
                 self._leash.forget(handle.pid)
+                self._errands.discard(handle.pid)
         if handle.returncode in accepted:
             return output.decode()
         lines = last_lines(log) or [line for line in output.decode(errors="replace").splitlines() if line.strip()]
@@ -151,7 +152,7 @@ class Supervisor:
             self._bound_log(program)
 
     def stop(self) -> None:
-        """End every program within the grace period; whatever is left in their groups is killed."""
+        """End every program within the grace period, or at once when `hurry` is set; what is left is killed."""
         self.stopping.set()
         running = [program for program in self.programs if program.handle]
         for program in running:
@@ -159,12 +160,12 @@ class Supervisor:
                 send(program.handle.pid, SIGTERM)
         deadline = time.monotonic() + GRACE_SECONDS
         while self._errands or any(p.handle and p.handle.poll() is None for p in running):
-            if time.monotonic() >= deadline:
+            if time.monotonic() >= deadline or self.hurry.is_set():
                 break
             time.sleep(0.05)
         for program in running:
             if program.handle and program.handle.poll() is None:
-                say(program.name, f"did not end within {GRACE_SECONDS:.0f} s and is killed")
+                say(program.name, "did not end in time and is killed")
         self.kill()
 
     def kill(self) -> None:
