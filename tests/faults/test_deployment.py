@@ -1,0 +1,49 @@
+"""SIGTERM under load, as a deployment sends it: what was begun is finished, what comes meanwhile is delivered again."""
+
+from __future__ import annotations
+
+from .burst import Burst
+from .conftest import Check
+from .nemesis import blocked, held_up, local_ports, number
+from .stage import Stage, scaled, until
+from .tenants import new_tenants
+from .test_worker_dies import MIDDLE
+
+BEGUN = "SELECT count(*) FROM integrations_inboxevent WHERE state = 'pending' AND tries > 0"
+
+
+def test_the_web_server_finishes_the_requests_it_has(stage: Stage, check: Check) -> None:
+    tenants = new_tenants(2)
+    with Burst(stage, tenants) as burst:
+        for _ in range(scaled(2)):
+            before = burst.accepted()
+            until("deliveries flow", lambda: burst.accepted() > before + 20)  # noqa: B023
+            with held_up(stage, "integrations_inboxevent") as database:
+                until("deliveries are being stored", lambda: blocked(database, "inbox_receive") > 1)
+                accepted, under_way = burst.accepted(), blocked(database, "inbox_receive")
+                stage.web.terminate()
+                until("it listens no more", lambda: stage.port not in local_ports(stage.web.pid))
+            assert stage.web.wait() == 0
+            assert burst.accepted() >= accepted + under_way
+            stage.start_programs()
+    check(burst, tenants)
+
+
+def test_the_worker_finishes_the_batch_it_has(stage: Stage, check: Check) -> None:
+    tenants = new_tenants(2)
+    with Burst(stage, tenants) as burst:
+        for _ in range(scaled(2)):
+            with held_up(stage, MIDDLE) as database:
+                until("a worker is in the middle of a batch", lambda: blocked(database))
+                told = stage.home.log("worker").read_text().count("Warm shutdown")
+                stage.worker.terminate()
+                until(
+                    "the worker knows that it shall end",
+                    lambda: stage.home.log("worker").read_text().count("Warm shutdown") > told,  # noqa: B023
+                )
+            assert stage.worker.wait() == 0
+            with stage.owner() as database:
+                assert number(database, BEGUN) == 0
+            stage.worker.start()
+    assert set(burst.statuses()) == {200}
+    check(burst, tenants)
