@@ -29,6 +29,8 @@ from .comparing import Numbers, differences, dump, month_ends, reported, told
 
 LOAD = 4_000
 """Deliveries signed at a time: a signature is good for five minutes."""
+IN_ORDER = 4
+"""Senders of the first delivery: as Stripe does on a good day, in order of happening and a few at a time."""
 SENDERS = 8
 COPIES = 3
 ROUNDS = 20
@@ -65,7 +67,7 @@ class Year:
     def _both(self, family: Family, number: int) -> list[str]:
         ordered, disordered = open_tenants(2, f"soak-{number}")
         parcels = self.simulation.parcels(family=family, pretty=False)
-        self._deliver(ordered, parcels, [], connections=1)
+        self._deliver(ordered, parcels, [], connections=IN_ORDER)
         answers = self._read(ordered)
         conditions = Conditions(copies=COPIES, shuffle=-1, seed=self.seed + number)
         self._deliver(disordered, [p for p, _ in arrange(parcels, conditions)], answers, connections=SENDERS)
