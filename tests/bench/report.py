@@ -107,7 +107,7 @@ class Report:
         return path
 
 
-def _cells(figure: Figure) -> tuple[str, ...]:
+def _cells(figure: Figure) -> tuple[str, str, str, str, str, str]:
     floor = "" if figure.floor is None else f"{_short(figure.floor)} {figure.floor_is}".strip()
     share = "" if figure.share is None else f"{figure.share:.2f}"
     verdict = "" if not figure.target else "met" if figure.met else "MISSED"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from statistics import median
 
+from integrations.stripe.webhook import doorbell
 from pqintel.embedded.supervisor import Program
 from pqintel.simulator.delivery import Parcel
 from pqintel.vault import seal
@@ -138,7 +139,7 @@ class Run:
         story = parcels(company(50, 400, 365 if self.history > 2_000 else 120), count=self.history + count)
         drains.put(self.owner, tenant, story[: self.history])
         began = time.perf_counter()
-        drains.doorbell.ring(tenant.lane)
+        doorbell.ring(tenant.lane)
         drains.wait_until_drained(self.owner)
         rate = self.history / (time.perf_counter() - began)
         self.report.add(

@@ -22,7 +22,7 @@ Dump = dict[str, list[Any]]
 def month_ends(start: int, end: int) -> list[int]:
     """The last second of every month (UTC) between two unix seconds, and the last of them itself."""
     first = datetime.fromtimestamp(start, UTC)
-    found = []
+    found: list[int] = []
     for months in range(first.month - 1, first.month + 240):
         year, month = first.year + months // 12, months % 12 + 1
         last = int(datetime(year, month, monthrange(year, month)[1], 23, 59, 59, tzinfo=UTC).timestamp())

@@ -13,13 +13,14 @@ from typing import Any
 
 from integrations.models import Connection, InboxEvent
 from integrations.stripe import reads
+from integrations.stripe.webhook import doorbell
 from pqintel.simulator.delivery import Conditions, Parcel
 from pqintel.simulator.delivery.conditions import arrange
 from pqintel.simulator.render import Family
 from pqintel.simulator.testing import Simulation
 from pqintel.vault import unseal
 from pqintel.workspaces.tenancy import scope, scoped_transaction
-from tests.bench.drains import doorbell, put, wait_until_drained, waiting
+from tests.bench.drains import put, wait_until_drained, waiting
 from tests.bench.load import send
 from tests.bench.sender import Job
 from tests.bench.stage import Stage
@@ -141,7 +142,8 @@ class Year:
 
     def _undone(self, tenant: Tenant, way: str) -> list[str]:
         sql = "SELECT state, count(*) FROM integrations_inboxevent WHERE workspace_id = %s GROUP BY 1"
-        states: dict[str, Any] = dict(self.owner.execute(sql, (tenant.workspace.pk,)).fetchall())
+        rows: list[Any] = self.owner.execute(sql, (tenant.workspace.pk,)).fetchall()
+        states: dict[str, int] = dict(rows)
         left = {state: count for state, count in states.items() if state not in ("done", "ignored")}
         return [f"{way}: not every event was processed: {left}, {waiting(self.owner)} wait"] if left else []
 
