@@ -43,9 +43,42 @@ class Sent:
 class _Line:
     """One kept-alive connection, and the request on it (-1: none)."""
 
-    socket: socket.socket
+    port: int
+    poll: select.epoll
     request: int = -1
-    buffer: bytes = field(default=b"")
+    buffer: bytes = b""
+    socket: socket.socket = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.open()
+
+    def open(self) -> int:
+        """Connect (again: a server that renews its processes hangs up now and then); returns the descriptor."""
+        self.buffer = b""
+        self.socket = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.poll.register(self.socket, select.EPOLLIN)
+        return self.socket.fileno()
+
+    def answer(self) -> int:
+        """The status once a whole answer is there, 0 while it is not, -1 when the server has hung up."""
+        try:
+            chunk = self.socket.recv(65536)
+        except ConnectionResetError:
+            chunk = b""
+        if not chunk:
+            self.socket.close()
+            return -1
+        self.buffer += chunk
+        head, mark, rest = self.buffer.partition(b"\r\n\r\n")
+        if not mark:
+            return 0
+        at = head.lower().find(b"content-length:")
+        length = int(head[at + 15 :].split(b"\r\n", 1)[0])
+        if len(rest) < length:
+            return 0
+        self.buffer = rest[length:]
+        return int(head[9:12])
 
 
 def http_request(path: str, body: bytes, signature: str) -> bytes:
@@ -59,16 +92,15 @@ def http_request(path: str, body: bytes, signature: str) -> bytes:
 
 
 def send(job: Job) -> Sent:
-    """Send every request once, each over the first connection that is free."""
+    """Send every request until it is answered, each over the first connection that is free."""
     count = len(job.requests)
     due, seconds, status = [0.0] * count, [0.0] * count, [0] * count
     poll = select.epoll()
     lines: dict[int, _Line] = {}
     free: deque[_Line] = deque()
     for _ in range(min(job.connections, count)):
-        line = _Line(_connect(job.port))
+        line = _Line(job.port, poll)
         lines[line.socket.fileno()] = line
-        poll.register(line.socket, select.EPOLLIN)
         free.append(line)
     began = time.time()
     following, answered = 0, 0
@@ -85,40 +117,22 @@ def send(job: Job) -> Sent:
             wait = max(0.0, began + following / job.rate - time.time())
         for descriptor, _ in poll.poll(wait):
             line = lines[descriptor]
-            code = _read(line)
-            if code:
+            code = line.answer()
+            if code > 0:
                 seconds[line.request] = time.time() - due[line.request]
                 status[line.request] = code
                 line.request = -1
                 answered += 1
                 free.append(line)
+            elif code < 0:
+                del lines[descriptor]
+                lines[line.open()] = line
+                if line.request >= 0:  # as Stripe does: what was not acknowledged comes again
+                    line.socket.sendall(job.requests[line.request])
     ended = time.time()
     for line in lines.values():
         line.socket.close()
     return Sent(began, ended, due, seconds, status)
-
-
-def _connect(port: int) -> socket.socket:
-    opened = socket.create_connection(("127.0.0.1", port), timeout=30)
-    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return opened
-
-
-def _read(line: _Line) -> int:
-    """The status once the whole answer is there, else 0. Raises ConnectionError when the server hangs up."""
-    chunk = line.socket.recv(65536)
-    if not chunk:
-        raise ConnectionError("the server closed a kept-alive connection")
-    line.buffer += chunk
-    head, mark, rest = line.buffer.partition(b"\r\n\r\n")
-    if not mark:
-        return 0
-    at = head.lower().find(b"content-length:")
-    length = int(head[at + 15 :].split(b"\r\n", 1)[0])
-    if len(rest) < length:
-        return 0
-    line.buffer = rest[length:]
-    return int(head[9:12])
 
 
 def main() -> None:
