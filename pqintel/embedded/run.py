@@ -89,9 +89,9 @@ class LocalRun:
         self._remember(environment)
         say("run", "starting web, worker and beat")
         self.supervisor.start("web", [PYTHON, "-m", "gunicorn", *GUNICORN], environment)
-        self.supervisor.start("worker", [*CELERY, *WORKER], environment)
-        self.supervisor.start("beat", [*CELERY, "beat", "--loglevel", "INFO"], environment)
         self.supervisor.wait_for("The web server", self._web_answers, READY_SECONDS)
+        self.supervisor.start("worker", [*CELERY, *WORKER], environment)  # after it: a page that answers comes first
+        self.supervisor.start("beat", [*CELERY, "beat", "--loglevel", "INFO"], environment)
         self._announce(environment, time.monotonic() - began)
         if self.demo:
             threading.Thread(target=self._fill, args=(self.demo, environment), daemon=True).start()
