@@ -38,7 +38,7 @@ T = TypeVar("T")
 PATH: Final = "/webhooks/stripe/"
 LONGEST_BODY: Final = 2 * 1024 * 1024
 PATIENCE_SECONDS: Final = 4.0
-"""For a database that hangs: with the attempt of a new connection (3 s) the answer, 503, leaves within seven seconds."""
+"""For a database that hangs: with the attempt of a new connection (3 s), the 503 leaves within seven seconds."""
 _RECEIVE: Final = "SELECT inbox_receive(%s, %s, %s, %s, %b, %s)"
 
 doorbell = Doorbell("integrations.tasks.drain", queue="drain")
