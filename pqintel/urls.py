@@ -20,3 +20,5 @@ urlpatterns = [
     path("", include("integrations.urls")),
     path("w/<slug:slug>/<mode:mode>/", include("billing.urls")),
 ]
+
+handler500 = "pqintel.errors.broken"
