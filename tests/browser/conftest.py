@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
 
+from pqintel.simulator.scenario import saas_year
 from pqintel.simulator.testing import Simulation
 from tests.smtp import Mailbox, mail_server
 
-from .accounts import Accounts
+from .accounts import Accounts, deliver
 from .people import Person, Team
 from .stage import Stage
 from .visitor import Visitor
@@ -37,11 +39,10 @@ def stage(tmp_path_factory: pytest.TempPathFactory, mailbox: Mailbox, accounts: 
         yield running
 
 
-@pytest.fixture
-def team(stage: Stage, django_db_blocker: Any) -> Iterator[Team]:
+@pytest.fixture(scope="session")
+def team(stage: Stage, django_db_blocker: Any) -> Team:
     """Makes people and workspaces in the running product's database."""
-    with django_db_blocker.unblock():
-        yield Team(stage)
+    return Team(stage, django_db_blocker)
 
 
 @pytest.fixture
@@ -54,6 +55,16 @@ def owner(team: Team) -> Person:
 def stripe(accounts: Accounts) -> Simulation:
     """A new account in test mode, a month old, in which nothing has happened."""
     return accounts.open()
+
+
+@pytest.fixture(scope="session")
+def busy(team: Team, accounts: Accounts) -> Person:
+    """The owner of a workspace whose test account has a lively quarter behind it, in two currencies."""
+    person, stripe = team.founder(), accounts.open(days=90)
+    saas_year(stripe.account, int(time.time()), customers=12)
+    report = deliver(stripe, team.connect(person, stripe))
+    assert report.refused == {}
+    return person
 
 
 @pytest.fixture

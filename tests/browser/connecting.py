@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator, Page
 
-from pqintel.simulator.testing import Simulation
-
 from .visitor import expect
 
 LABELS = {
@@ -23,17 +21,21 @@ class Panel:
         self.section = page.locator(f"#stripe-{mode}")
         self.status = self.section.locator(".card-head > .badge")
         self.signing = self.section.locator("dd").filter(has=page.locator(".badge"))
-        self.errors = self.section.locator(".field-errors")
+        self.button = self.section.get_by_role("button", name="Save & Verify")
 
     def webhook_url(self) -> str:
         return self.section.locator(".copy-field code").inner_text()
 
-    def save(self, **values: str) -> None:
-        """Type the values and press Save & Verify. What is not given stays empty."""
+    def fill(self, **values: str) -> None:
+        """Type the values. What is not given stays as it is."""
         for name, value in values.items():
             self.field(name).fill(value)
+
+    def save(self, **values: str) -> None:
+        """Type the values, press Save & Verify, and wait for the answer."""
+        self.fill(**values)
         self.section.evaluate("section => section.dataset.before = ''")
-        self.section.get_by_role("button", name="Save & Verify").click()
+        self.button.click()
         expect(self.page.locator("[data-before]")).to_have_count(0)
 
     def finished(self) -> None:
@@ -59,13 +61,3 @@ class Panel:
 
     def _reads(self, label: str, part: str, text: str) -> None:
         expect(self.check(label).locator(part)).to_have_text([text] if text else [])
-
-
-def pasted(stripe: Simulation, **changes: str) -> dict[str, str]:
-    """The three values of an account as somebody pastes them: a restricted key, as is recommended."""
-    return {
-        "publishable_key": stripe.publishable_key,
-        "secret_key": stripe.restricted_key,
-        "webhook_secret": stripe.webhook_secret,
-        **changes,
-    }

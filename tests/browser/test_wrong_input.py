@@ -15,8 +15,8 @@ from pqintel.simulator.server.keys import USUAL_PERMISSIONS
 from pqintel.simulator.testing import Simulation
 
 from .accounts import deliver, sell
-from .connecting import LABELS, Panel, pasted
-from .people import Person, Team
+from .connecting import LABELS, Panel
+from .people import Person, Team, pasted
 from .stage import Stage
 from .visitor import Visitor, expect
 
