@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Self
 
-from pqintel.simulator.delivery import Answer, Conditions, Deliverer, DeliveryReport, Parcel
+from pqintel.simulator.delivery import Answer, Conditions, Deliverer, Parcel
 
 from .stage import DEADLINE, Stage
 from .tenants import Tenant, history
 
-PATIENT = Conditions(concurrency=2, attempts=11, backoff=0.1, timeout=30, shuffle=8)
-"""As Stripe delivers, in scaled time: in no promised order, and again for about a minute and a half."""
+PATIENT = Conditions(concurrency=2, attempts=7, backoff=0.1, timeout=30, shuffle=8)
+"""As Stripe delivers, in scaled time: in no promised order, and again and again; one round of it."""
 
 
 class Burst:
@@ -27,13 +27,12 @@ class Burst:
         parcels: Sequence[Parcel] | None = None,
     ) -> None:
         self.parcels = history() if parcels is None else parcels
-        self._reports: dict[str, DeliveryReport] = {}
-        self._deliverers = {
-            tenant.token: Deliverer(f"{stage.url}{tenant.path}", [tenant.secret], conditions, on_answer=self._note)
-            for tenant in tenants
-        }
+        self._conditions = conditions
+        self._url = stage.url
         self._answers: list[Answer] = []
-        self._threads = [threading.Thread(target=self._deliver, args=(token,)) for token in self._deliverers]
+        self._acknowledged: dict[str, set[str]] = {tenant.token: set() for tenant in tenants}
+        self._given_up = threading.Event()
+        self._threads = [threading.Thread(target=self._deliver, args=(tenant,)) for tenant in tenants]
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -42,17 +41,16 @@ class Burst:
 
     def __exit__(self, *exception: object) -> None:
         if exception[0] is not None:  # the test has failed already: do not wait for what cannot come
-            for deliverer in self._deliverers.values():
-                deliverer.stop()
+            self._given_up.set()
         for thread in self._threads:
-            thread.join(2 * DEADLINE)
-            assert not thread.is_alive(), "a delivery does not end"
-        abandoned = {event for report in self._reports.values() for event in report.abandoned}
-        assert exception[0] is not None or not abandoned, f"{len(abandoned)} events were never acknowledged"
+            thread.join(DEADLINE)
+            if thread.is_alive():
+                self._given_up.set()
+                raise AssertionError(f"deliveries are not acknowledged: {self.statuses()}")
 
-    def acknowledged(self, tenant: Tenant) -> frozenset[str]:
+    def acknowledged(self, tenant: Tenant) -> set[str]:
         """Ids of a tenant's events that were answered 2xx."""
-        return self._reports[tenant.token].acknowledged
+        return self._acknowledged[tenant.token]
 
     @property
     def answers(self) -> tuple[Answer, ...]:
@@ -67,8 +65,13 @@ class Burst:
         """How many requests were answered 200 so far."""
         return self.statuses()[200]
 
-    def _note(self, answer: Answer) -> None:
-        self._answers.append(answer)
-
-    def _deliver(self, token: str) -> None:
-        self._reports[token] = self._deliverers[token].deliver(self.parcels)
+    def _deliver(self, tenant: Tenant) -> None:
+        """Deliver round by round until everything is acknowledged."""
+        parcels = list(self.parcels)
+        while parcels and not self._given_up.is_set():
+            deliverer = Deliverer(
+                f"{self._url}{tenant.path}", [tenant.secret], self._conditions, on_answer=self._answers.append
+            )
+            report = deliverer.deliver(parcels)
+            self._acknowledged[tenant.token] |= report.acknowledged
+            parcels = [parcel for parcel in parcels if parcel.event_id in report.abandoned]

@@ -12,7 +12,7 @@ from .stage import Stage, until
 from .tenants import Outcome, Tenant, all_done, differences, in_peace, true_mrr
 from .trace import Step, steps, trespasses
 
-Check = Callable[[Burst, Sequence[Tenant]], list[Step]]
+Check = Callable[[Sequence[Burst], Sequence[Tenant]], list[Step]]
 
 
 @pytest.fixture(scope="session")
@@ -46,11 +46,12 @@ def stage(theatre: Stage, peace: Outcome, django_db_blocker: DjangoDbBlocker) ->
 def check(stage: Stage, peace: Outcome) -> Check:
     """The checker: acknowledged is dealt with, nothing was lost or done twice, nobody met in a lane."""
 
-    def checked(burst: Burst, tenants: Sequence[Tenant]) -> list[Step]:
+    def checked(bursts: Sequence[Burst], tenants: Sequence[Tenant]) -> list[Step]:
         lanes = [(tenant.workspace.pk, "test") for tenant in tenants]
         until("every acknowledged event is dealt with", lambda: all_done(tenants))
         for tenant in tenants:
-            assert burst.acknowledged(tenant) == set(tenant.states())
+            acknowledged = {event for burst in bursts for event in burst.acknowledged(tenant)}
+            assert acknowledged == set(tenant.states())
             assert differences(tenant.outcome(), peace) == []
         with stage.owner() as database:
             trace = [step for step in steps(database) if step.lane in lanes]

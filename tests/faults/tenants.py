@@ -31,6 +31,8 @@ from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.tenancy import scoped_transaction
 from tests.factories import ConnectionFactory
 
+from .stage import scaled
+
 START = 1_735_689_600
 """2025-01-01T00:00:00Z, where the company begins."""
 _numbers = count(1)
@@ -129,7 +131,7 @@ def company() -> Account:
     yearly = account.create_price(product, 96_000, interval="year").id
     euro = account.create_price(product, 3_500, currency="eur").id
     running = []
-    for number in range(24):
+    for number in range(scaled(24)):
         customer = account.create_customer(name=f"Customer {number}", email=f"c{number}@example.com").id
         price = (small, small, large, yearly, euro)[number % 5]
         running.append(account.subscribe(customer, price, trial_days=7 if number % 8 == 7 else 0))
@@ -150,6 +152,11 @@ def company() -> Account:
 def history() -> tuple[Parcel, ...]:
     """Everything that Stripe would deliver of it, types that are not used included."""
     return tuple(pack(company().events))
+
+
+def parts(number: int) -> list[tuple[Parcel, ...]]:
+    """The history in as many parts, each from its beginning to its end: for deliveries one after the other."""
+    return [history()[part::number] for part in range(number)]
 
 
 def newcomers(number: int) -> Iterator[Parcel]:

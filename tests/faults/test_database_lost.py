@@ -31,7 +31,7 @@ def test_a_restart_under_load_loses_nothing(stage: Stage, check: Check, end: Cal
             until("deliveries are put off", lambda: burst.statuses()[503] > before[503] + 3)  # noqa: B023
             stage.start_servers()
     assert set(burst.statuses()) == {200, 503}
-    check(burst, tenants)
+    check([burst], tenants)
     assert [program.name for program in stage.programs if not program.running] == []
 
 
@@ -43,7 +43,7 @@ def test_a_database_that_hangs_is_answered_for_by_503(stage: Stage, check: Check
         with frozen(*postgres_tree(stage)):
             until("deliveries are put off", lambda: burst.statuses()[503] > 1)
     assert set(burst.statuses()) == {200, 503}
-    check(burst, tenants)
+    check([burst], tenants)
 
 
 def test_without_a_free_connection_deliveries_are_put_off(stage: Stage, check: Check) -> None:
@@ -58,7 +58,7 @@ def test_without_a_free_connection_deliveries_are_put_off(stage: Stage, check: C
             until("deliveries are put off", lambda: burst.statuses()[503] > 3)
             taken.close()
     assert set(burst.statuses()) == {200, 503}
-    check(burst, tenants)
+    check([burst], tenants)
 
 
 def take_all(stage: Stage, taken: ExitStack) -> None:

@@ -26,7 +26,7 @@ def test_two_workers_never_meet_in_a_lane(stage: Stage, check: Check) -> None:
                 for tenant in tenants:
                     ring(stage, tenant.lane, 2)
                 time.sleep(0.05)
-        trace = check(burst, tenants)
+        trace = check([burst], tenants)
     for tenant in tenants:
         assert len({step.worker for step in trace if step.lane == (tenant.workspace.pk, "test")}) > 1
 

@@ -21,7 +21,7 @@ def test_without_beat_deliveries_are_processed_and_lost_rings_wait_for_its_retur
     forgotten.put(history())
     with Burst(stage, [delivered]) as burst:
         pass
-    check(burst, [delivered])
+    check([burst], [delivered])
     assert forgotten.waiting() == len(history())
     stage.beat.start()
     until("the sweep finds them", lambda: all_done([forgotten]))
@@ -33,4 +33,4 @@ def test_two_schedulers_do_no_harm(stage: Stage, check: Check) -> None:
         until("the second scheduler sweeps", lambda: "sweep-inbox" in second.last_words())
         with Burst(stage, tenants) as burst:
             pass
-        check(burst, tenants)
+        check([burst], tenants)
