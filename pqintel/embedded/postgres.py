@@ -31,7 +31,7 @@ LOGIN = "pqintel"
 DATABASE = "pqintel"
 STARTS = 8
 RECOVERY_SECONDS = 120.0
-STOP = ((signal.SIGINT, 3.0), (signal.SIGQUIT, 1.5))  # fast: no client is waited for; then without a checkpoint
+STOP = ((signal.SIGINT, 2.5), (signal.SIGQUIT, 1.0))  # fast: no client is waited for; then without a checkpoint
 PASSING = ("pre-existing shared memory block", "lock file", "is still in use")
 SETTINGS = {
     "listen_addresses": LOOPBACK,

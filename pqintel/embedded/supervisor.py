@@ -22,7 +22,7 @@ from pqintel.embedded.home import PROJECT, Home
 from pqintel.embedded.leash import Leash, kill_group, send
 from pqintel.embedded.processes import fresh_log, last_lines
 
-GRACE_SECONDS = 4.0
+GRACE_SECONDS = 5.5
 HEALTHY_SECONDS = 30.0
 LONGEST_DELAY = 30.0
 DEATHS = 5
