@@ -118,10 +118,10 @@ def _email() -> str:
 
 def _person(membership: Membership) -> Person:
     user, workspace = membership.user, membership.workspace
-    return Person(user.email, _session(user, "password", email=user.email), workspace.slug, workspace.name)
+    return Person(user.email, _session(user, "password", reauthenticated=True), workspace.slug, workspace.name)
 
 
-def _session(user: User, method: str, **facts: str) -> str:
+def _session(user: User, method: str, **facts: Any) -> str:
     """A session that has just begun with this way of signing in."""
     client = Client()
     client.force_login(user)

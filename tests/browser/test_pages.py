@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, ViewportSize
 
 from pqintel.workspaces.roles import Role
+from tests.factories import PASSWORD
 
 from .accounts import Accounts
 from .people import Person, Team
@@ -23,6 +26,7 @@ ACCOUNT = (
     "accounts/password/change/",
     "accounts/2fa/",
     "accounts/2fa/totp/activate/",
+    "accounts/reauthenticate/",
     "accounts/logout/",
     "w/new/",
     "nowhere/",
@@ -51,6 +55,24 @@ def test_signed_out(visit: Callable[..., Visitor], path: str) -> None:
 @pytest.mark.parametrize("path", ACCOUNT)
 def test_accounts(visit: Callable[..., Visitor], waiting: Person, path: str) -> None:
     examine(visit(waiting).page, f"/{path}", 404 if path == "nowhere/" else 200)
+
+
+def test_second_factor(visit: Callable[..., Visitor], owner: Person) -> None:
+    page = visit(owner).page
+    page.goto("/accounts/2fa/totp/activate/")
+    secret = page.locator(".copy-field code").inner_text()
+    page.get_by_label("Code").fill(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
+    page.get_by_role("button", name="Turn on").click()
+    expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
+    for path in ("", "recovery-codes/", "recovery-codes/generate/", "totp/deactivate/"):
+        examine(page, f"/accounts/2fa/{path}")
+    page = visit().page
+    page.goto("/accounts/login/")
+    page.get_by_label("Email").fill(owner.email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Two-factor sign-in")).to_be_visible()
+    examine(page, "/accounts/2fa/authenticate/")
 
 
 @pytest.mark.parametrize("path", WORKSPACE)
