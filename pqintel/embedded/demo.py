@@ -54,7 +54,8 @@ class Demo:
         self.answering.unlink(missing_ok=True)
         options = ["--home", str(self.folder), "--port-file", str(self.answering)]
         options += ["--history-days", str(HISTORY_DAYS), "--seed", str(SEED)]
-        self.supervisor.start("simulator", [*SIMULATOR, "serve", *options], environment)
+        # The worker reads from it, and would wait for its return in the middle of an end.
+        self.supervisor.start("simulator", [*SIMULATOR, "serve", *options], environment, needed_by_others=True)
 
     def account(self) -> dict[str, str]:
         """The simulator's `url`, `publishable_key`, `secret_key` and `webhook_secret`. Raises as `wait_for`."""

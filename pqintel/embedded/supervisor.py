@@ -22,7 +22,8 @@ from pqintel.embedded.home import PROJECT, Home
 from pqintel.embedded.leash import Leash, kill_group, send
 from pqintel.embedded.processes import fresh_log, last_lines
 
-GRACE_SECONDS = 5.5
+GRACE_SECONDS = 5.0
+LAST_SECONDS = 0.7
 HEALTHY_SECONDS = 30.0
 LONGEST_DELAY = 30.0
 DEATHS = 5
@@ -40,6 +41,7 @@ class Program:
     name: str
     command: list[str]
     environment: Mapping[str, str]
+    needed_by_others: bool = False
     handle: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     deaths: int = 0
@@ -63,10 +65,15 @@ class Supervisor:
         self._leash = leash
         self._errands: set[int] = set()
 
-    def start(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
-        """Start a program that shall run until the end; its output goes to `logs/<name>.log`."""
+    def start(
+        self, name: str, command: list[str], environment: Mapping[str, str], *, needed_by_others: bool = False
+    ) -> None:
+        """Start a program that shall run until the end; its output goes to `logs/<name>.log`.
+
+        One that is needed by others is ended after them, so that they can finish what they are at.
+        """
         fresh_log(self.home.log(name))
-        program = Program(name, command, environment)
+        program = Program(name, command, environment, needed_by_others)
         self.programs.append(program)
         self._launch(program)
 
@@ -154,19 +161,23 @@ class Supervisor:
     def stop(self) -> None:
         """End every program within the grace period, or at once when `hurry` is set; what is left is killed."""
         self.stopping.set()
-        running = [program for program in self.programs if program.handle]
-        for program in running:
-            if program.handle and program.handle.poll() is None:
-                send(program.handle.pid, SIGTERM)
         deadline = time.monotonic() + GRACE_SECONDS
-        while self._errands or any(p.handle and p.handle.poll() is None for p in running):
+        self._end([program for program in self.programs if not program.needed_by_others], deadline)
+        self._end([program for program in self.programs if program.needed_by_others], deadline + LAST_SECONDS)
+        self.kill()
+
+    def _end(self, programs: list[Program], deadline: float) -> None:
+        """SIGTERM to these programs, and wait for them and for errands until the deadline (monotonic)."""
+        running = [program.handle for program in programs if program.handle and program.handle.poll() is None]
+        for handle in running:
+            send(handle.pid, SIGTERM)
+        while self._errands or any(handle.poll() is None for handle in running):
             if time.monotonic() >= deadline or self.hurry.is_set():
                 break
-            time.sleep(0.05)
-        for program in running:
+            time.sleep(0.02)
+        for program in programs:
             if program.handle and program.handle.poll() is None:
                 say(program.name, "did not end in time and is killed")
-        self.kill()
 
     def kill(self) -> None:
         """SIGKILL to every program and its group, now."""
