@@ -21,6 +21,10 @@
     for (const element of region.querySelectorAll("[data-fresh]")) {
       if (before.texts.get(element.dataset.fresh) !== element.textContent) element.classList.add("is-fresh");
     }
+    for (const field of region.querySelectorAll("[aria-invalid=true]")) {
+      // An input that htmx preserved was wrong the time before.
+      if (!document.getElementById(`${field.id}_error`)) field.removeAttribute("aria-invalid");
+    }
     if (document.activeElement !== document.body) return;
     const next = region.querySelector("[aria-invalid=true]") || (focused && document.getElementById(focused));
     if (next && region.contains(next)) next.focus({ preventScroll: next.id === focused });
