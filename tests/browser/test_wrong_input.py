@@ -103,6 +103,10 @@ def test_forms_and_modes_of_keys(visit: Callable[..., Visitor], team: Team, owne
         for name in LABELS:
             expect(panel.error(name)).to_have_text([problems[name]] if name in problems else [])
             expect(panel.field(name)).to_have_value("" if name in problems else values[name])
+        wrong = panel.section.locator("[aria-invalid=true]")
+        expect(wrong).to_have_count(len(problems))
+        assert [field.get_attribute("name") for field in wrong.all()] == [name for name in LABELS if name in problems]
+        expect(wrong.first).to_be_focused()
         expect(panel.status).to_have_text("Not connected")
         expect(panel.section.locator(".check")).to_have_count(0)
         silent(page, *values.values())
