@@ -10,7 +10,10 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from pqintel.workspaces.postgres.patience import answers_within
+
 QUEUE_TIMEOUT_SECONDS = 0.5
+DATABASE_TIMEOUT_SECONDS = 2.0
 
 
 @transaction.non_atomic_requests
@@ -33,7 +36,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 def _database() -> str:
     try:
-        with connection.cursor() as cursor:
+        with answers_within(DATABASE_TIMEOUT_SECONDS), connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except DatabaseError:
         connection.close()

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError, connection, transaction
 
@@ -147,6 +148,8 @@ def _judge(place: Lane, claimed: Claimed) -> tuple[Verdict, Learned | None]:
         if (foreign := _foreign(place, head)) is not None:
             return _verdict(claimed, InboxState.REJECTED, head, foreign), None
         learned = translate(event)
+    except SoftTimeLimitExceeded:
+        raise  # the visit's time is up, which says nothing about this event
     except (Untranslatable, SealError) as error:
         return _verdict(claimed, InboxState.QUARANTINED, head, str(error)), None
     except Exception as error:  # a bug of ours must not block the lane; the traceback goes to the log, without payload
@@ -192,8 +195,8 @@ def _apply(
             settled = [*verdicts, *(verdict for verdict, _ in lessons)]
             inbox.settle(place.workspace_id, settled, now, _delivered(place, batch))
         place.asked.append(asked)
-    except (OperationalError, InterfaceError):
-        raise  # the database's trouble, not the event's: everything waits for the next visit
+    except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
+        raise  # the database's trouble or the clock's, not the event's: everything waits for the next visit
     except Exception as error:
         if connection.connection is None or connection.connection.closed:
             raise OperationalError("The connection was lost during a batch.") from None
