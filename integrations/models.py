@@ -169,7 +169,10 @@ class Read(TenantModel):
                 condition=models.Q(done_at=None),
             ),
         )
-        indexes = (models.Index(fields=("workspace", "due_at"), name="read_due", condition=models.Q(done_at=None)),)
+        indexes = (
+            models.Index(fields=("workspace", "due_at"), name="read_due", condition=models.Q(done_at=None)),
+            models.Index(fields=("workspace", "connection", "what", "object_id"), name="read_asked"),
+        )
 
     def __str__(self) -> str:
         return f"{self.what} {self.object_id}"

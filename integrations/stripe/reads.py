@@ -23,6 +23,8 @@ from .translate import READ
 EVENT_PREFIX: Final = "pqread_"
 READS_SETTLE: Final = timedelta(seconds=60)
 """How long an object that could not be ordered is left alone: Stripe's own reads lag behind its events."""
+ASK_AGAIN: Final = timedelta(days=1)
+"""How long terms that an answer did not bring (a discount that is gone, say) are not asked for again."""
 EVENTS_ANSWER: Final = {"customer": timedelta(seconds=5), "invoice_payments": timedelta(seconds=30)}
 """How long a question is left to the events that answer most of its kind."""
 BATCH: Final = 50
@@ -32,7 +34,13 @@ _ASK = """
 INSERT INTO integrations_read (workspace_id, connection_id, what, object_id, due_at, tries)
 SELECT %s, %s, r.what, r.object_id, r.due_at, 0
 FROM jsonb_to_recordset(%s::jsonb) AS r(what text, object_id text, due_at timestamptz)
+WHERE r.what IN ('subscription', 'invoice', 'payment', 'checkout', 'invoice_payments') OR NOT EXISTS (
+    SELECT FROM integrations_read old
+    WHERE old.workspace_id = %s AND old.connection_id = %s AND old.what = r.what AND old.object_id = r.object_id
+      AND old.done_at > %s
+)
 ON CONFLICT DO NOTHING
+RETURNING what
 """
 # What to read for a wish of `Outcome`, and with which parts expanded.
 _EXPAND: Final[dict[str, tuple[Kind, tuple[str, ...]]]] = {
@@ -56,8 +64,12 @@ def ask(workspace_id: int, connection_id: UUID, outcome: Outcome, now: datetime)
     rows += [_row(what, i, now + READS_SETTLE) for what, i in sorted(outcome.unsure)]
     if rows:
         with connection.cursor() as cursor:
-            cursor.execute(_ASK, (workspace_id, connection_id, json.dumps(rows)))
-    return any(what not in EVENTS_ANSWER for what, _ in outcome.wanted)
+            place = (workspace_id, connection_id)
+            cursor.execute(_ASK, (*place, json.dumps(rows), *place, now - ASK_AGAIN))
+            asked = {row[0] for row in cursor.fetchall()}
+    else:
+        asked = set()
+    return any(what in asked and what not in EVENTS_ANSWER for what, _ in outcome.wanted)
 
 
 def _row(what: str, object_id: str, due_at: datetime) -> dict[str, str]:

@@ -170,3 +170,18 @@ def test_a_missing_permission_or_object_is_told_and_no_answer_is_made_up(lane: L
     ]
     with scoped_transaction(lane.workspace):
         assert InboxEvent.objects.count() == 0
+
+
+def test_terms_that_an_answer_does_not_bring_are_not_asked_for_in_circles(lane: Lane, stripe: Simulation) -> None:
+    account = stripe.account
+    product = account.create_product(name="Growth")
+    price = account.create_price(product.id, currency="usd", unit_amount=10_000, interval="month")
+    coupon = account.create_coupon(percent_off=20, duration="forever")
+    subscription = account.subscribe(account.create_customer(name="Ada").id, [price.id], coupons=[coupon.id])
+    feed(lane, stripe, without=("coupon.", "customer.discount."))
+    account.remove_coupon(subscription.id)  # Stripe no longer tells what the discount was
+    drain(lane.number)
+    for _ in range(3):
+        answer(lane)
+    assert drain(lane.number).asked is False
+    assert answer(lane) == 0
