@@ -9,17 +9,21 @@ from django.contrib import admin
 from pqintel.workspaces.staff import TenantAdmin
 
 from .models import (
+    BillingSettings,
     Checkout,
     Coupon,
     Customer,
+    DailyRollup,
     Discount,
     HistoryEntry,
     Invoice,
+    Movement,
     MrrSpan,
     Payment,
     PaymentLink,
     Price,
     Product,
+    Recalculation,
     Subscription,
     SyncState,
     Version,
@@ -135,4 +139,29 @@ class HistoryEntryAdmin(RecordAdmin):
 @admin.register(SyncState)
 class SyncStateAdmin(RecordAdmin):
     list_display = ("workspace", "mode", "version", "last_event_at", "last_applied_at")
+    found_by = ()
+
+
+@admin.register(Movement)
+class MovementAdmin(RecordAdmin):
+    list_display = ("day", "kind", "customer", "currency", "price", "amount", "subscribers", "workspace", "mode")
+    list_filter = ("mode", "kind")
+    found_by = ("customer", "price")
+
+
+@admin.register(DailyRollup)
+class DailyRollupAdmin(RecordAdmin):
+    list_display = ("day", "kind", "currency", "price", "amount", "trial", "subscribers", "moves", "workspace", "mode")
+    list_filter = ("mode", "kind")
+    found_by = ("price",)
+
+
+@admin.register(BillingSettings)
+class BillingSettingsAdmin(TenantAdmin):
+    list_display = ("workspace", "reporting_currency", "churn_at", "past_due_days", "version")
+
+
+@admin.register(Recalculation)
+class RecalculationAdmin(RecordAdmin):
+    list_display = ("workspace", "mode", "reason", "cursor", "asked_at", "done_at")
     found_by = ()

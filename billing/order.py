@@ -22,7 +22,8 @@ NOTHING = ""
 _INVOICE_RANK = {None: 0, "draft": 1, "open": 2, "uncollectible": 3, "paid": 4, "void": 5, "deleted": 6}
 _PAYMENT_RANK = {"processing": 1, "requires_capture": 2, "canceled": 3, "succeeded": 4}
 _CHECKOUT_RANK = {"open": 0, "expired": 1, "complete": 2}
-_ENDED = frozenset({"canceled", "incomplete_expired"})
+ENDED = frozenset({"canceled", "incomplete_expired"})
+"""The statuses that a subscription never leaves."""
 
 
 @dataclass(slots=True)
@@ -59,7 +60,7 @@ def rank(kind: Kind, state: dict[str, Any]) -> tuple[int, ...]:
     """
     match kind:
         case Kind.SUBSCRIPTION:
-            return (int(state["status"] in _ENDED),)
+            return (int(state["status"] in ENDED),)
         case Kind.CUSTOMER:
             return (int(state["deleted"]),)
         case Kind.INVOICE:

@@ -2,10 +2,10 @@
 
 from django.urls import path
 
-from . import views
+from .views import dashboard
 
 app_name = "billing"
 urlpatterns = [
-    path("", views.show_dashboard, name="dashboard"),
-    path("live/", views.live_dashboard, name="dashboard_live"),
+    path("", dashboard.show_dashboard, name="dashboard"),
+    path("live/", dashboard.live_dashboard, name="dashboard_live"),
 ]

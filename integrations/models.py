@@ -7,6 +7,7 @@ import uuid
 from django.db import models
 from django.utils import timezone
 
+from billing.lanes import lane_of
 from billing.modes import Mode
 from pqintel.vault import SealedBytesField, SealedTextField
 from pqintel.workspaces.tenancy import TenantModel
@@ -69,16 +70,6 @@ class Connection(TenantModel):
     def lane(self) -> int:
         """The number of this connection's lane: what doorbells carry and the lane's lock is named by."""
         return lane_of(self.workspace_id, Mode(self.mode))
-
-
-def lane_of(workspace_id: int, mode: Mode) -> int:
-    """Workspace and mode as one integer, because a doorbell carries nothing else."""
-    return workspace_id * 2 + (mode is Mode.LIVE)
-
-
-def lane_parts(lane: int) -> tuple[int, Mode]:
-    """The workspace id and mode of a lane."""
-    return lane // 2, Mode.LIVE if lane % 2 else Mode.TEST
 
 
 class InboxState(models.TextChoices):

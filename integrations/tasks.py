@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from celery import Task, shared_task
 from django.db import connection, transaction
 
+from billing.lanes import lane_of, lane_parts
 from billing.modes import Mode
 from pqintel.queue import RUNG, Doorbell, Turns
 from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.plans import allowance
 from pqintel.workspaces.tenancy import everywhere, scope
 
-from .models import Connection, lane_of, lane_parts
+from .models import Connection
 from .stripe import drain as draining
 from .stripe import inbox, reads
 from .stripe.webhook import doorbell

@@ -321,6 +321,49 @@ class HistoryEntryFactory(RecordFactory):
     event_id = factory.Sequence(lambda n: f"evt_{n:014}")
 
 
+class BillingSettingsFactory(TenantFactory):
+    class Meta:
+        model = billing.BillingSettings
+
+
+class RecalculationFactory(RecordFactory):
+    class Meta:
+        model = billing.Recalculation
+
+    reason = "The time zone changed"
+    asked_at = THEN
+
+
+class MovementFactory(RecordFactory):
+    """A new customer, 49.00 a month."""
+
+    class Meta:
+        model = billing.Movement
+
+    customer = factory.Sequence(lambda n: f"cus_{n:014}")
+    day = THEN.date()
+    currency = "usd"
+    price = ""
+    kind = billing.MovementKind.NEW
+    amount = Decimal(4900)
+    trial = Decimal(0)
+    subscribers = 1
+
+
+class DailyRollupFactory(RecordFactory):
+    class Meta:
+        model = billing.DailyRollup
+
+    day = THEN.date()
+    currency = "usd"
+    price = ""
+    kind = billing.MovementKind.NEW
+    amount = Decimal(4900)
+    trial = Decimal(0)
+    subscribers = 1
+    moves = 1
+
+
 class SyncStateFactory(RecordFactory):
     class Meta:
         model = billing.SyncState

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from billing.order import Seen
+from billing.order import ENDED, Seen
 from billing.snapshots import Fact, Kind
 
 from .bulk import Table, fetch, instants, run, text, typed
@@ -35,7 +35,6 @@ _SUPERSEDE = "UPDATE billing_historyentry SET superseded_at = %s WHERE workspace
 
 # Fields that move with every renewal: a step in which only these move is not worth a line.
 _ROUTINE = frozenset({"latest_invoice", "current_period_start", "current_period_end", "hosted_invoice_url"})
-_ENDED = frozenset({"canceled", "incomplete_expired"})
 
 
 def record(
@@ -92,7 +91,7 @@ def _describe(kind: Kind, last: Seen | None, step: Seen) -> tuple[str, dict[str,
     after = {name: new[name] for name in moved}
     match kind:
         case Kind.SUBSCRIPTION:
-            if new["status"] in _ENDED and (old is None or old["status"] not in _ENDED):
+            if new["status"] in ENDED and (old is None or old["status"] not in ENDED):
                 return "subscription.ended", before, after
             return ("subscription.started" if old is None else "subscription.changed"), before, after
         case Kind.CUSTOMER:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from billing.metrics.recurring import Segment, recurring
 from billing.models import OPEN_END
+from billing.order import ENDED
 from billing.snapshots import Coupon, Discount, Price, SubscriptionState, revive
 
 from .bulk import Table, fetch, run, text, typed
@@ -20,13 +21,14 @@ SPANS = Table(
     (
         *text("subscription", "customer", "item", "price", "currency"),
         *typed("numeric", "monthly"),
-        *typed("boolean", "trial"),
+        *typed("boolean", "trial", "involuntary"),
         *typed("bigint", "starts", "ends"),
     ),
     key=("subscription", "item", "trial", "starts"),
 )
 _LOAD = """
-SELECT s.id, s.subscription, s.customer, s.item, s.price, s.currency, s.monthly, s.trial, s.starts, s.ends
+SELECT s.id, s.subscription, s.customer, s.item, s.price, s.currency, s.monthly, s.trial, s.involuntary,
+       s.starts, s.ends
 FROM unnest(%s::text[], %s::bigint[]) AS t(subscription, since)
 JOIN billing_mrrspan s ON s.workspace_id = %s AND s.mode = %s AND s.subscription = t.subscription AND s.ends >= t.since
 """
@@ -42,6 +44,7 @@ class Span(NamedTuple):
     currency: str
     monthly: Decimal
     trial: bool
+    involuntary: bool
     starts: int
     ends: int
 
@@ -109,7 +112,12 @@ def respan(catalogue: Catalogue, chains: list[Chain], owned: CustomerDiscounts) 
         spans, missing = _spans(catalogue, chain, owned)
         awaiting[chain.object_id] = sorted({label(what, stripe_id) for what, stripe_id in missing})
         old = stored.get(chain.object_id, {})
-        kept = [s._replace(ends=min(s.ends, since)) for s in old.values() if s.starts < since]
+        failed = _ends_by_failure(chain.steps[0].whole)
+        kept = [
+            s if s.ends < since else s._replace(ends=since, involuntary=failed)
+            for s in old.values()
+            if s.starts < since
+        ]
         wanted = set(_merged([*kept, *spans]))
         there = set(old.values())
         new = sorted(wanted - there)
@@ -137,11 +145,22 @@ def _spans(
                 state, catalogue.prices, catalogue.discounts, catalogue.coupons, begins, ends, customer_discounts=refs
             )
             missing |= worth.missing
-            spans += [_span(state, segment) for segment in worth.segments]
+            failed = following is not None and ends == until and _ends_by_failure(following.whole)
+            spans += [_span(state, segment, failed and segment.ends == until) for segment in worth.segments]
     return spans, missing
 
 
-def _span(state: SubscriptionState, segment: Segment) -> Span:
+def _ends_by_failure(state: Mapping[str, Any]) -> bool:
+    """Whether a state that is worth nothing came about by failed payments.
+
+    A subscription gets the *status* paused or unpaid only at the end of its retries.
+    """
+    if state["status"] in ENDED:
+        return state.get("cancellation_reason") == "payment_failed"
+    return state["status"] in ("unpaid", "paused")
+
+
+def _span(state: SubscriptionState, segment: Segment, involuntary: bool) -> Span:
     return Span(
         state.id,
         state.customer,
@@ -150,6 +169,7 @@ def _span(state: SubscriptionState, segment: Segment) -> Span:
         segment.currency,
         segment.monthly,
         segment.trial,
+        involuntary,
         segment.starts,
         OPEN_END if segment.ends is None else segment.ends,
     )
@@ -160,7 +180,7 @@ def _merged(spans: Iterable[Span]) -> list[Span]:
     merged: list[Span] = []
     for span in sorted(spans, key=lambda s: (s.item, s.trial, s.starts)):
         if merged and merged[-1].joins(span):
-            merged[-1] = merged[-1]._replace(ends=span.ends)
+            merged[-1] = merged[-1]._replace(ends=span.ends, involuntary=span.involuntary)
         else:
             merged.append(span)
     return merged

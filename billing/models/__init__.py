@@ -4,23 +4,32 @@ from .catalogue import Coupon, Discount, Price, Product
 from .customers import Checkout, Customer
 from .history import HistoryEntry
 from .invoices import Invoice, Payment, PaymentLink
+from .movements import DailyRollup, Movement, MovementKind
+from .settings import BillingSettings, ChurnAt, ExchangeRate, Recalculation
 from .subscriptions import OPEN_END, MrrSpan, Subscription
 from .sync import SyncState
 from .versions import Version
 
 __all__ = [
     "OPEN_END",
+    "BillingSettings",
     "Checkout",
+    "ChurnAt",
     "Coupon",
     "Customer",
+    "DailyRollup",
     "Discount",
+    "ExchangeRate",
     "HistoryEntry",
     "Invoice",
+    "Movement",
+    "MovementKind",
     "MrrSpan",
     "Payment",
     "PaymentLink",
     "Price",
     "Product",
+    "Recalculation",
     "Subscription",
     "SyncState",
     "Version",

@@ -58,6 +58,7 @@ class MrrSpan(BillingModel):
 
     Together the spans are the step function of MRR over time, derived from the versions: MRR at an instant is the sum
     of `monthly` over the spans that contain it. `monthly` is in minor units; `trial` spans are trial MRR instead.
+    `involuntary`: what ended the span was a failed payment, not anybody's wish.
     """
 
     subscription = models.TextField()
@@ -67,6 +68,7 @@ class MrrSpan(BillingModel):
     currency = models.CharField(max_length=3)
     monthly = models.DecimalField(max_digits=38, decimal_places=18)
     trial = models.BooleanField(default=False)
+    involuntary = models.BooleanField(default=False)
     starts = models.BigIntegerField()
     ends = models.BigIntegerField(default=OPEN_END)
 
@@ -77,7 +79,10 @@ class MrrSpan(BillingModel):
             ),
             models.CheckConstraint(condition=models.Q(starts__lt=models.F("ends")), name="mrr_span_not_empty"),
         )
-        indexes = (models.Index(fields=("workspace", "mode", "ends", "starts"), name="mrr_span_at"),)
+        indexes = (
+            models.Index(fields=("workspace", "mode", "ends", "starts"), name="mrr_span_at"),
+            models.Index(fields=("workspace", "mode", "customer"), name="mrr_span_customer"),
+        )
 
     def __str__(self) -> str:
         return f"{self.subscription} {self.monthly} {self.currency} from {datetime.fromtimestamp(self.starts, UTC):%F}"

@@ -19,9 +19,10 @@ from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from billing.actions import learn
+from billing.lanes import lane_parts
 from billing.modes import Mode
 from billing.snapshots import Learned
-from integrations.models import InboxState, lane_parts
+from integrations.models import InboxState
 from pqintel.queue import hold_lane
 from pqintel.vault import SealError
 from pqintel.workspaces.models import Workspace

@@ -21,8 +21,8 @@ from django.db.backends.utils import CursorWrapper
 from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 
+from billing.lanes import lane_of
 from billing.modes import Mode
-from integrations.models import lane_of
 from pqintel.queue import Doorbell
 from pqintel.vault import SealError, seal
 from pqintel.workspaces.postgres.patience import answers_within

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 
 from django.db import connection
 
+from billing.lanes import lane_of
 from billing.modes import Mode
-from integrations.models import Connection, lane_of
+from integrations.models import Connection
 from integrations.stripe import connections
 from integrations.tasks import drain
 from pqintel.simulator.testing import Simulation

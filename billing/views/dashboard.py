@@ -1,4 +1,4 @@
-"""Pages of billing: fetch, call one function, render."""
+"""The dashboard: MRR, subscribers, plans and what happened, of one mode."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from billing.dashboard import current_version, dashboard
+from billing.modes import Mode
 from pqintel.workspaces.permissions import needs
 from pqintel.workspaces.roles import Permission
-
-from .dashboard import current_version, dashboard
-from .modes import Mode
 
 
 @needs(Permission.SEE)

@@ -1,0 +1,1 @@
+"""Pages of billing: fetch, call one function, render."""
