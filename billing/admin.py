@@ -1,12 +1,17 @@
-"""Staff pages for billing records: to look at. State comes from events alone, so nobody edits it."""
+"""Staff pages for billing records: to look at. State comes from events alone, so nobody edits it.
+
+Exchange rates are no records but reference data of all workspaces: staff enter what no bank publishes.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from django import forms
 from django.contrib import admin
+from django.http import HttpRequest
 
-from pqintel.workspaces.staff import TenantAdmin
+from pqintel.workspaces.staff import StaffAdmin, TenantAdmin
 
 from .models import (
     BillingSettings,
@@ -15,6 +20,7 @@ from .models import (
     Customer,
     DailyRollup,
     Discount,
+    ExchangeRate,
     HistoryEntry,
     Invoice,
     Movement,
@@ -28,6 +34,11 @@ from .models import (
     SyncState,
     Version,
 )
+
+if TYPE_CHECKING:
+    RateForm = forms.ModelForm[ExchangeRate]
+else:  # takes no type arguments when it runs
+    RateForm = forms.ModelForm
 
 
 class RecordAdmin(TenantAdmin):
@@ -165,3 +176,41 @@ class BillingSettingsAdmin(TenantAdmin):
 class RecalculationAdmin(RecordAdmin):
     list_display = ("workspace", "mode", "reason", "cursor", "asked_at", "done_at")
     found_by = ()
+
+
+class ExchangeRateForm(RateForm):
+    """A rate as somebody enters it."""
+
+    class Meta:
+        model = ExchangeRate
+        fields = ("currency", "day", "per_euro")
+        help_texts: ClassVar[dict[str, str]] = {"per_euro": "How many units of the currency one euro bought."}
+
+    def clean_currency(self) -> str:
+        currency: str = self.cleaned_data["currency"].strip().lower()
+        if len(currency) != 3 or not currency.isascii() or not currency.isalpha():
+            raise forms.ValidationError("An ISO 4217 code, please, like USD.")
+        if currency == "eur":
+            raise forms.ValidationError("Rates are per euro; the euro itself needs none.")
+        return currency
+
+
+@admin.register(ExchangeRate)
+class ExchangeRateAdmin(StaffAdmin):
+    """The one table here that is entered by hand; what is saved counts as "manual", and no import changes it."""
+
+    form = ExchangeRateForm
+    fields = ("currency", "day", "per_euro", "source")
+    changeable = ("currency", "day", "per_euro")
+    list_display = ("day", "currency", "per_euro", "source", "changed_at")
+    list_filter = ("source",)
+    search_fields = ("currency",)
+    ordering = ("-day", "currency")
+    sortable_by = ()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return True
+
+    def save_model(self, request: HttpRequest, obj: ExchangeRate, form: Any, change: bool) -> None:
+        obj.source = "manual"
+        super().save_model(request, obj, form, change)

@@ -321,6 +321,17 @@ class HistoryEntryFactory(RecordFactory):
     event_id = factory.Sequence(lambda n: f"evt_{n:014}")
 
 
+class ExchangeRateFactory(factory.django.DjangoModelFactory[billing.ExchangeRate]):
+    """A euro for 1.10 dollars on the day of THEN; belongs to no workspace."""
+
+    class Meta:
+        model = billing.ExchangeRate
+
+    day = THEN.date()
+    currency = "usd"
+    per_euro = Decimal("1.10")
+
+
 class BillingSettingsFactory(TenantFactory):
     class Meta:
         model = billing.BillingSettings

@@ -58,19 +58,22 @@ class Recalculation(BillingModel):
 class ExchangeRate(models.Model):
     """How many units of `currency` one euro bought on a day. Reference data, the same for every workspace.
 
-    Published by the European Central Bank on its working days; others can be entered by hand.
+    Published by the European Central Bank on its working days; others can be entered by hand. The newest `changed_at`
+    tells pages that some rate is another than before.
     """
 
     day = models.DateField()
     currency = models.CharField(max_length=3)
     per_euro = models.DecimalField(max_digits=24, decimal_places=10)
     source = models.TextField(default="manual")
+    changed_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         constraints = (
             models.UniqueConstraint(fields=("currency", "day"), name="exchange_rate_unique"),
             models.CheckConstraint(condition=models.Q(per_euro__gt=0), name="exchange_rate_positive"),
         )
+        indexes = (models.Index(fields=("-changed_at",), name="exchange_rate_changed"),)
 
     def __str__(self) -> str:
         return f"{self.per_euro} {self.currency} per euro on {self.day}"

@@ -17,9 +17,10 @@ from django_celery_beat.models import (
     SolarSchedule,
 )
 
+from billing.models import ExchangeRate
 from pqintel.workspaces.models import Membership, User, Workspace
 from pqintel.workspaces.tenancy import TenantModel
-from tests.factories import THEN, MembershipFactory, UserFactory, WorkspaceFactory, factory_of
+from tests.factories import THEN, ExchangeRateFactory, MembershipFactory, UserFactory, WorkspaceFactory, factory_of
 
 
 def object_of(model: type[Model]) -> Any:
@@ -37,6 +38,7 @@ MAKERS: dict[type[Model], Any] = {
     User: UserFactory,
     Workspace: WorkspaceFactory,
     Membership: MembershipFactory,
+    ExchangeRate: ExchangeRateFactory,
     Group: lambda: Group.objects.create(name="Support"),
     EmailAddress: lambda: EmailAddress.objects.get(user=UserFactory()),
     Authenticator: lambda: Authenticator.objects.create(
