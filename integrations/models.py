@@ -103,6 +103,9 @@ class InboxEvent(TenantModel):
     api_version = models.TextField(null=True)
     happened_at = models.DateTimeField(null=True)
     reason = models.TextField(null=True)
+    recovered = models.BooleanField(
+        default=False, db_default=False, help_text="Read from Stripe's list of events, because it was never delivered."
+    )
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("workspace", "mode", "event_id"), name="inbox_event_unique"),)

@@ -31,6 +31,7 @@ from pqintel.workspaces.tenancy import scope
 
 from . import inbox, reads
 from .inbox import Claimed, Delivered, Verdict
+from .intake import EVENT_PREFIX
 from .selftest import SELFTEST_PREFIX
 from .translate import Envelope, Untranslatable, envelope, parse, translate
 
@@ -222,7 +223,8 @@ def _quarantine(place: Lane, verdict: Verdict, others: Sequence[Verdict], error:
 
 def _delivered(place: Lane, batch: Sequence[Claimed]) -> Delivered | None:
     """The last real delivery of a batch, and whether one proved the signing secret."""
-    real = [c for c in batch if not c.event_id.startswith((SELFTEST_PREFIX, reads.EVENT_PREFIX))]
+    made_here = (SELFTEST_PREFIX, EVENT_PREFIX)
+    real = [c for c in batch if not c.recovered and not c.event_id.startswith(made_here)]
     if not real:
         return None
     return Delivered(place.connection_id, max(c.received_at for c in real), any(c.proves for c in real))

@@ -43,7 +43,7 @@ size AS MATERIALIZED (
 UPDATE integrations_inboxevent
 SET tries = tries + 1, solo_tries = solo_tries + ((SELECT n FROM size) = 1)::int
 WHERE workspace_id = %(ws)s AND id = ANY (ARRAY(SELECT id FROM head WHERE n <= (SELECT n FROM size)))
-RETURNING id, event_id, body, tries, solo_tries, proves, received_at
+RETURNING id, event_id, body, tries, solo_tries, proves, received_at, recovered
 """  # noqa: S608 - the numbers are ours
 # The connection's last delivery is noted by the way: in the same statement, because every visit does it.
 _SETTLE: Final = """
@@ -79,6 +79,7 @@ class Claimed:
     solo_tries: int
     proves: bool
     received_at: datetime
+    recovered: bool
 
     def open(self, workspace_id: int) -> bytes:
         """The body as it was signed. Raises SealError."""

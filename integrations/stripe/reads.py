@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import quote
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import F
@@ -14,13 +14,13 @@ from django.db.models import F
 from billing.actions import Outcome
 from billing.models import Customer, PaymentLink
 from integrations.models import Connection, Read
-from pqintel.vault import seal
 
 from .client import Answer, NotFound, ReadFailed, StripeReader
+from .intake import EVENT_PREFIX, put, read_event
 from .kinds import Kind
-from .translate import READ
 
-EVENT_PREFIX: Final = "pqread_"
+__all__ = ["EVENT_PREFIX", "answer_due", "ask"]
+
 READS_SETTLE: Final = timedelta(seconds=60)
 """How long an object that could not be ordered is left alone: Stripe's own reads lag behind its events."""
 ASK_AGAIN: Final = timedelta(days=1)
@@ -125,22 +125,8 @@ def _answer(stripe: Connection, reader: StripeReader, question: Read) -> bool:
     except ReadFailed as error:
         _put_off([question], str(error))
         return False
-    event_id = f"{EVENT_PREFIX}{uuid4().hex}"
-    body = json.dumps(
-        {
-            "id": event_id,
-            "object": "event",
-            "type": READ,
-            "created": int(found.asked_at.timestamp()),
-            "livemode": stripe.mode == "live",
-            "data": {"object": found.json},
-        }
-    ).encode()
-    sealed = seal(body, "integrations_inboxevent", "body", stripe.workspace_id, event_id)
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            row = (stripe.workspace_id, stripe.pk, stripe.mode, event_id, sealed, False)
-            cursor.execute("SELECT inbox_receive(%s, %s, %s, %s, %s, %s)", row)
+        put(stripe, [read_event(stripe.mode, found.json, found.asked_at)])
         Read.objects.filter(workspace_id=stripe.workspace_id, pk=question.pk).update(done_at=_now(), failure=None)
     return True
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from integrations.models import Connection, InboxEvent
 from integrations.stripe import reads
+from integrations.stripe.intake import EVENT_PREFIX
 from integrations.stripe.webhook import doorbell
 from pqintel.simulator.delivery import Conditions, Parcel
 from pqintel.simulator.delivery.conditions import arrange
@@ -36,7 +37,7 @@ SENDERS = 8
 COPIES = 3
 ROUNDS = 20
 
-_PENDING = InboxEvent.objects.filter(state="pending", event_id__startswith=reads.EVENT_PREFIX).order_by("pk")
+_PENDING = InboxEvent.objects.filter(state="pending", event_id__startswith=EVENT_PREFIX).order_by("pk")
 
 
 class Year:

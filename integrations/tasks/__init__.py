@@ -1,0 +1,6 @@
+"""Celery tasks: integers in, scope entered, one call. Losing one costs a sweep's interval, never an event."""
+
+from .draining import drain, release_held, sweep_inbox, wipe_expired
+from .reading import read, sweep_reads
+
+__all__ = ["drain", "read", "release_held", "sweep_inbox", "sweep_reads", "wipe_expired"]
