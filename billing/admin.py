@@ -18,6 +18,7 @@ from .models import (
     Checkout,
     Coupon,
     Customer,
+    CustomerWord,
     DailyRollup,
     Discount,
     ExchangeRate,
@@ -52,6 +53,12 @@ class RecordAdmin(TenantAdmin):
 class CustomerAdmin(RecordAdmin):
     list_display = ("stripe_id", "name", "email", "workspace", "mode", "currency", "delinquent", "deleted")
     found_by = ("stripe_id", "email")
+
+
+@admin.register(CustomerWord)
+class CustomerWordAdmin(RecordAdmin):
+    list_display = ("word", "customer", "workspace", "mode")
+    found_by = ("word", "customer")
 
 
 @admin.register(Checkout)

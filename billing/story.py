@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from .models import Checkout, Customer, HistoryEntry
+from .models import HistoryEntry
 from .modes import Mode
 from .money import Money
+from .names import customer_labels
 
 # Kinds that a person wants to see pass by; the rest is on the object's own page.
 SHOWN = (
@@ -46,7 +47,7 @@ def latest(workspace_id: int, mode: Mode, count: int) -> list[Line]:
             "-happened_at", "-id"
         )[:count]
     )
-    names = _names(workspace_id, mode, entries)
+    names = customer_labels(workspace_id, mode, (entry.customer for entry in entries))
     return [line(entry, names.get(entry.customer or "", entry.customer or "")) for entry in entries]
 
 
@@ -118,14 +119,3 @@ def _items(before: Iterable[dict[str, Any]], after: Iterable[dict[str, Any]]) ->
         tone = _GOOD if seats_after > seats_before else _BAD
         return "Quantity changed", f"{seats_before} → {seats_after}", tone
     return "Subscription changed", "items", _NEUTRAL
-
-
-def _names(workspace_id: int, mode: Mode, entries: Iterable[HistoryEntry]) -> dict[str, str]:
-    ids = {entry.customer for entry in entries if entry.customer}
-    customers = Customer.objects.filter(workspace_id=workspace_id, mode=mode, stripe_id__in=ids)
-    names = {customer.stripe_id: str(customer) for customer in customers}
-    # A customer whose own event has not come yet is known by the checkout that brought them.
-    if strangers := [stripe_id for stripe_id in ids if names.get(stripe_id, stripe_id) == stripe_id]:
-        checkouts = Checkout.objects.filter(workspace_id=workspace_id, mode=mode, customer__in=strangers)
-        names |= {c.customer: label for c in checkouts if c.customer and (label := c.name or c.email)}
-    return names

@@ -177,6 +177,14 @@ class CustomerFactory(RecordFactory):
     created = THEN
 
 
+class CustomerWordFactory(RecordFactory):
+    class Meta:
+        model = billing.CustomerWord
+
+    customer = factory.Sequence(lambda n: f"cus_{n:014}")
+    word = factory.Sequence(lambda n: f"word{n}")
+
+
 class CheckoutFactory(RecordFactory):
     class Meta:
         model = billing.Checkout

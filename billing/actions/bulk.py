@@ -93,7 +93,7 @@ def fetch(sql: str, params: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any
     return rows
 
 
-def run(sql: str, params: Sequence[Any]) -> None:
+def run(sql: str, params: Sequence[Any] | Mapping[str, Any]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
 

@@ -11,7 +11,7 @@ from billing.modes import Mode
 from billing.order import Seen
 from billing.snapshots import Kind, Learned, Price, SubscriptionState
 
-from . import history, states, timeline
+from . import history, states, timeline, words
 from .bulk import Table, fetch, run, text
 from .catalogue import Catalogue
 from .discounts import discounts_of, with_their_subscriptions
@@ -69,6 +69,7 @@ def learn(workspace_id: int, mode: Mode, batch: Sequence[Learned], now: datetime
         if chain.floor:  # states before the floor may still wait for terms of their own
             awaiting[chain.object_id] = sorted({*awaiting[chain.object_id], *waiting.get(chain.object_id, ())})
     strangers = _write_states(workspace_id, str(mode), chains, awaiting)
+    words.index(workspace_id, str(mode), [chain.last.whole for chain in chains if chain.kind is Kind.CUSTOMER])
     links = sorted({link for learned in batch for link in learned.links})
     LINKS.write(workspace_id, str(mode), [{"invoice": invoice, "payment": payment} for invoice, payment in links])
     facts = [(one.event_id, one.happened_at, fact) for one in batch for fact in one.facts]

@@ -10,9 +10,9 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from billing.actions.bulk import fetch
-from billing.models import Price, Product
 from billing.modes import Mode
 from billing.money import Money
+from billing.names import plan_names
 
 _SUMS: Final = """
 SELECT GROUPING(currency), currency, price,
@@ -34,7 +34,6 @@ FROM (
 ) moves
 GROUP BY 1, 2
 """
-_INTERVALS: Final = {"day": "daily", "week": "weekly", "month": "monthly", "year": "yearly"}
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ def mrr_at(workspace_id: int, mode: Mode, at: datetime) -> Recurring:
     totals = {row[1]: row for row in rows if row[0] == 0 and row[2] is None}
     everyone = next((row[5] for row in rows if row[0] != 0), 0)
     plans = [row for row in rows if row[2] is not None and row[3] > 0]
-    named = _names(workspace_id, mode, [row[2] for row in plans])
+    named = plan_names(workspace_id, mode, [row[2] for row in plans])
     lines = []
     for currency, (_, _, _, paid, trial, customers) in totals.items():
         mine = sorted((row for row in plans if row[1] == currency), key=lambda row: (-row[3], row[2]))
@@ -90,7 +89,14 @@ def mrr_at(workspace_id: int, mode: Mode, at: datetime) -> Recurring:
                 trial_mrr=Money(trial, currency),
                 active_subscribers=customers,
                 plans=tuple(
-                    PlanLine(price, *named[price], Money(amount, currency), count, 100 * amount / paid)
+                    PlanLine(
+                        price,
+                        named[price].name,
+                        named[price].interval_label,
+                        Money(amount, currency),
+                        count,
+                        100 * amount / paid,
+                    )
                     for _, _, price, amount, _, count in mine
                 ),
             )
@@ -129,23 +135,3 @@ def day_end(day: date, zone: ZoneInfo) -> int:
     """The first unix second after a day in a time zone."""
     following = day + timedelta(days=1)
     return int(datetime(following.year, following.month, following.day, tzinfo=zone).timestamp())
-
-
-def _names(workspace_id: int, mode: Mode, prices: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Name and interval of each price: the product's name, else the price's own, else its id."""
-    rows = {p.stripe_id: p for p in Price.objects.filter(workspace_id=workspace_id, mode=mode, stripe_id__in=prices)}
-    products = {
-        p.stripe_id: p.name
-        for p in Product.objects.filter(
-            workspace_id=workspace_id, mode=mode, stripe_id__in={p.product for p in rows.values() if p.product}
-        )
-    }
-    return {price: _name(price, rows.get(price), products) for price in prices}
-
-
-def _name(price_id: str, price: Price | None, products: dict[str, str | None]) -> tuple[str, str]:
-    if price is None:
-        return price_id, ""
-    count, interval = price.interval_count or 1, price.interval or ""
-    label = _INTERVALS.get(interval, interval) if count == 1 else f"every {count} {interval}s"
-    return products.get(price.product or "") or price.nickname or price_id, label

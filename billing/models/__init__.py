@@ -1,7 +1,7 @@
 """Billing's tables. `Version` is the base; the rest is derived from it and can be rebuilt."""
 
 from .catalogue import Coupon, Discount, Price, Product
-from .customers import Checkout, Customer
+from .customers import Checkout, Customer, CustomerWord
 from .history import HistoryEntry
 from .invoices import Invoice, Payment, PaymentLink
 from .movements import DailyRollup, Movement, MovementKind
@@ -17,6 +17,7 @@ __all__ = [
     "ChurnAt",
     "Coupon",
     "Customer",
+    "CustomerWord",
     "DailyRollup",
     "Discount",
     "ExchangeRate",

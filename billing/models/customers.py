@@ -1,8 +1,9 @@
 """Customers and the checkouts that brought them."""
 
 from django.db import models
+from django.db.models import F
 
-from .base import StripeObject
+from .base import BillingModel, StripeObject
 
 
 class Customer(StripeObject):
@@ -18,9 +19,28 @@ class Customer(StripeObject):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("workspace", "mode", "stripe_id"), name="customer_unique"),)
+        indexes = (
+            models.Index("workspace", "mode", F("created").asc(nulls_first=True), "id", name="customer_by_creation"),
+        )
 
     def __str__(self) -> str:
         return self.name or self.email or self.stripe_id
+
+
+class CustomerWord(BillingModel):
+    """One word of a customer's name or email, as `billing.search` compares them. Derived from the customer's state."""
+
+    customer = models.TextField()
+    word = models.TextField(db_collation="C")
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("workspace", "mode", "word", "customer"), name="customer_word_unique"),
+        )
+        indexes = (models.Index(fields=("workspace", "mode", "customer"), name="customer_word_customer"),)
+
+    def __str__(self) -> str:
+        return f"{self.word} of {self.customer}"
 
 
 class Checkout(StripeObject):

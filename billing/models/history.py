@@ -46,6 +46,7 @@ class HistoryEntry(BillingModel):
                 fields=("workspace", "mode", "object_kind", "object_id", "happened_at"), name="history_object"
             ),
             models.Index(fields=("workspace", "mode", "customer", "-happened_at"), name="history_customer"),
+            models.Index(fields=("workspace", "mode", "kind", "happened_at", "id"), name="history_kind"),
         )
 
     def __str__(self) -> str:

@@ -36,6 +36,12 @@ class Invoice(StripeObject):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("workspace", "mode", "stripe_id"), name="invoice_unique"),)
+        indexes = (
+            models.Index(fields=("workspace", "mode", "created", "id"), name="invoice_by_creation"),
+            models.Index(fields=("workspace", "mode", "status", "created", "id"), name="invoice_by_status"),
+            models.Index(fields=("workspace", "mode", "customer", "created", "id"), name="invoice_of_customer"),
+            models.Index(fields=("workspace", "mode", "subscription", "created"), name="invoice_of_subscription"),
+        )
 
     def __str__(self) -> str:
         return self.number or self.stripe_id
@@ -58,6 +64,11 @@ class Payment(StripeObject):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("workspace", "mode", "stripe_id"), name="payment_unique"),)
+        indexes = (
+            models.Index(fields=("workspace", "mode", "created", "id"), name="payment_by_creation"),
+            models.Index(fields=("workspace", "mode", "status", "created", "id"), name="payment_by_status"),
+            models.Index(fields=("workspace", "mode", "customer", "created", "id"), name="payment_of_customer"),
+        )
 
 
 class PaymentLink(BillingModel):

@@ -45,6 +45,8 @@ class Subscription(StripeObject):
         constraints = (models.UniqueConstraint(fields=("workspace", "mode", "stripe_id"), name="subscription_unique"),)
         indexes = (
             models.Index(fields=("workspace", "mode", "customer"), name="subscription_customer"),
+            models.Index(fields=("workspace", "mode", "created", "id"), name="subscription_by_creation"),
+            models.Index(fields=("workspace", "mode", "status", "created", "id"), name="subscription_by_status"),
             models.Index(
                 fields=("workspace", "mode", "stripe_id"),
                 name="subscription_awaiting",
