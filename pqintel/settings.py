@@ -298,6 +298,11 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 CELERY_BEAT_SCHEDULE = {
     "sweep-inbox": {"task": "integrations.tasks.sweep_inbox", "schedule": 5.0, "options": {"expires": 5}},
     "sweep-reads": {"task": "integrations.tasks.sweep_reads", "schedule": 5.0, "options": {"expires": 5}},
+    "sweep-recalculations": {
+        "task": "billing.tasks.sweep_recalculations",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
     "release-held": {"task": "integrations.tasks.release_held", "schedule": 60.0, "options": {"expires": 60}},
     "wipe-expired": {"task": "integrations.tasks.wipe_expired", "schedule": 3600.0, "options": {"expires": 600}},
 }

@@ -11,9 +11,10 @@ from billing.modes import Mode
 from billing.order import Seen
 from billing.snapshots import Kind, Learned, Price, SubscriptionState
 
-from . import history, states, timeline, words
+from . import history, movements, states, timeline, words
 from .bulk import Table, fetch, run, text
 from .catalogue import Catalogue
+from .choices import choices_of
 from .discounts import discounts_of, with_their_subscriptions
 from .spans import label, respan, wish
 
@@ -64,10 +65,12 @@ def learn(workspace_id: int, mode: Mode, batch: Sequence[Learned], now: datetime
     chains = with_their_subscriptions(workspace_id, str(mode), chains, learnt_at)
     subscriptions = [chain for chain in chains if chain.kind is Kind.SUBSCRIPTION]
     owned = discounts_of(workspace_id, str(mode), [v.whole["customer"] for c in subscriptions for v in c.steps])
-    awaiting = respan(catalogue, subscriptions, owned)
+    choices = choices_of(workspace_id)
+    awaiting, moved = respan(catalogue, subscriptions, owned, choices)
     for chain in subscriptions:
         if chain.floor:  # states before the floor may still wait for terms of their own
             awaiting[chain.object_id] = sorted({*awaiting[chain.object_id], *waiting.get(chain.object_id, ())})
+    movements.refresh(workspace_id, str(mode), moved, choices.zone)
     strangers = _write_states(workspace_id, str(mode), chains, awaiting)
     words.index(workspace_id, str(mode), [chain.last.whole for chain in chains if chain.kind is Kind.CUSTOMER])
     links = sorted({link for learned in batch for link in learned.links})

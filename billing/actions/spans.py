@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from billing.metrics.recurring import Segment, recurring
 from billing.models import OPEN_END
@@ -13,6 +13,7 @@ from billing.snapshots import Coupon, Discount, Price, SubscriptionState, revive
 
 from .bulk import Table, fetch, run, text, typed
 from .catalogue import Catalogue
+from .choices import Choices
 from .discounts import CustomerDiscounts
 from .timeline import Chain
 
@@ -32,6 +33,21 @@ SELECT s.id, s.subscription, s.customer, s.item, s.price, s.currency, s.monthly,
 FROM unnest(%s::text[], %s::bigint[]) AS t(subscription, since)
 JOIN billing_mrrspan s ON s.workspace_id = %s AND s.mode = %s AND s.subscription = t.subscription AND s.ends >= t.since
 """
+# The first of the run of `past_due` states that the one at a position belongs to.
+_BEHIND = """
+SELECT t.subscription, (
+    SELECT min(v.position) / 2 FROM billing_version v
+    WHERE v.workspace_id = %(ws)s AND v.mode = %(mode)s AND v.kind = 'subscription' AND v.object_id = t.subscription
+      AND v.chosen AND v.position <= t.position AND v.position > coalesce((
+        SELECT max(w.position) FROM billing_version w
+        WHERE w.workspace_id = %(ws)s AND w.mode = %(mode)s AND w.kind = 'subscription'
+          AND w.object_id = t.subscription AND w.chosen AND w.position < t.position
+          AND w.state ->> 'status' <> 'past_due'
+      ), -1)
+)
+FROM unnest(%(ids)s::text[], %(at)s::bigint[]) AS t(subscription, position)
+"""
+DAY: Final = 86_400
 
 
 class Span(NamedTuple):
@@ -88,7 +104,9 @@ def references(chains: Iterable[Chain], owned: CustomerDiscounts) -> dict[type, 
     return found
 
 
-def respan(catalogue: Catalogue, chains: list[Chain], owned: CustomerDiscounts) -> dict[str, list[str]]:
+def respan(
+    catalogue: Catalogue, chains: list[Chain], owned: CustomerDiscounts, choices: Choices
+) -> tuple[dict[str, list[str]], set[str]]:
     """Bring the spans of these subscriptions in line with their chains: one read, at most one delete and one insert.
 
     Args:
@@ -96,23 +114,26 @@ def respan(catalogue: Catalogue, chains: list[Chain], owned: CustomerDiscounts) 
         owned: the own discounts of their customers.
 
     Returns:
-        The terms that each subscription waits for, as labels like "price:price_1".
+        The terms that each subscription waits for, as labels like "price:price_1", and the customers whose spans
+        changed.
     """
     if not chains:
-        return {}
+        return {}, set()
     for kind, ids in references(chains, owned).items():
         catalogue.load(kind, ids)
     catalogue.load(Coupon, [d.coupon for d in catalogue.discounts.values() if isinstance(d.coupon, str)])
     stored = _load(catalogue, chains)
+    behind = _behind_since(catalogue, chains, choices)
     awaiting: dict[str, list[str]] = {}
+    changed: set[str] = set()
     outdated: list[int] = []
     rows: list[dict[str, Any]] = []
     for chain in chains:
         since = chain.steps[0].second if chain.floor else 0
-        spans, missing = _spans(catalogue, chain, owned)
+        spans, missing = _spans(catalogue, chain, owned, choices, behind.get(chain.object_id))
         awaiting[chain.object_id] = sorted({label(what, stripe_id) for what, stripe_id in missing})
         old = stored.get(chain.object_id, {})
-        failed = _ends_by_failure(chain.steps[0].whole)
+        failed = chain.before is not None and _ends_by_failure(chain.before.whole, chain.steps[0].whole)
         kept = [
             s if s.ends < since else s._replace(ends=since, involuntary=failed)
             for s in old.values()
@@ -124,39 +145,65 @@ def respan(catalogue: Catalogue, chains: list[Chain], owned: CustomerDiscounts) 
         written = {span.key for span in new}  # the upsert replaces these
         outdated += [row_id for row_id, span in old.items() if span not in wanted and span.key not in written]
         rows += [_row(span) for span in new]
+        changed.update(span.customer for span in wanted ^ there)
     if outdated:
         run("DELETE FROM billing_mrrspan WHERE workspace_id = %s AND id = ANY(%s)", (catalogue.workspace_id, outdated))
     SPANS.write(catalogue.workspace_id, catalogue.mode, rows)
-    return awaiting
+    return awaiting, changed
 
 
 def _spans(
-    catalogue: Catalogue, chain: Chain, owned: CustomerDiscounts
+    catalogue: Catalogue, chain: Chain, owned: CustomerDiscounts, choices: Choices, behind: int | None
 ) -> tuple[list[Span], frozenset[tuple[str, str]]]:
+    """What a chain is worth. `behind`: since when the subscription was past due where the chain begins, if it was."""
     spans: list[Span] = []
     missing: frozenset[tuple[str, str]] = frozenset()
     for version, following in zip(chain.steps, [*chain.steps[1:], None], strict=True):
         state = revive(SubscriptionState, version.whole)
+        behind = (behind or version.second) if state.status == "past_due" else None
         until = following.second if following is not None else None
-        if until == version.second:
-            continue  # a read and events of the same second: the later one is the state
+        failed = following is not None and _ends_by_failure(version.whole, following.whole)
+        if behind is not None and choices.past_due_days is not None:
+            patience = behind + choices.past_due_days * DAY
+            if until is None or patience < until:
+                until, failed = patience, True
+        if until is not None and until <= version.second:
+            continue  # a read and events of the same second: the later one is the state; or the patience is over
+        if choices.churn_at_request and (state.cancel_at_period_end or state.cancel_at is not None):
+            continue
         for begins, ends, refs in owned.pieces(state.customer, version.second, until):
             worth = recurring(
                 state, catalogue.prices, catalogue.discounts, catalogue.coupons, begins, ends, customer_discounts=refs
             )
             missing |= worth.missing
-            failed = following is not None and ends == until and _ends_by_failure(following.whole)
-            spans += [_span(state, segment, failed and segment.ends == until) for segment in worth.segments]
+            last = failed and ends == until
+            spans += [_span(state, segment, last and segment.ends == until) for segment in worth.segments]
     return spans, missing
 
 
-def _ends_by_failure(state: Mapping[str, Any]) -> bool:
+def _behind_since(catalogue: Catalogue, chains: Iterable[Chain], choices: Choices) -> dict[str, int]:
+    """Since when subscriptions are past due that were so before their chain begins. One query, or none."""
+    asked = {
+        chain.object_id: chain.before.position
+        for chain in chains
+        if choices.past_due_days is not None and chain.before is not None and chain.before.whole["status"] == "past_due"
+    }
+    if not asked:
+        return {}
+    place = {"ws": catalogue.workspace_id, "mode": catalogue.mode}
+    rows = fetch(_BEHIND, {**place, "ids": list(asked), "at": list(asked.values())})
+    return {row[0]: row[1] for row in rows}
+
+
+def _ends_by_failure(before: Mapping[str, Any], state: Mapping[str, Any]) -> bool:
     """Whether a state that is worth nothing came about by failed payments.
 
-    A subscription gets the *status* paused or unpaid only at the end of its retries.
+    A subscription gets the *status* paused or unpaid only at the end of its retries. Shapes before 2022-11-15 do not
+    tell why one was cancelled: then it is taken for failed payments if it was past due when it ended.
     """
     if state["status"] in ENDED:
-        return state.get("cancellation_reason") == "payment_failed"
+        reason = state.get("cancellation_reason", "payment_failed" if before["status"] == "past_due" else None)
+        return bool(reason == "payment_failed")
     return state["status"] in ("unpaid", "paused")
 
 

@@ -18,7 +18,7 @@ from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.urls import Resolver404, resolve
 
-from .actions.workspaces import open_workspace
+from .actions.workspaces import change_general, open_workspace
 from .models import User, Workspace
 from .roles import Role
 
@@ -127,9 +127,7 @@ class SettingsForm(WorkspaceForm):
         self.workspace = workspace
 
     def save(self) -> None:
-        self.workspace.name = self.cleaned_data["name"]
-        self.workspace.timezone = self.cleaned_data["timezone"]
-        self.workspace.save(update_fields=["name", "timezone"])
+        change_general(self.workspace, self.cleaned_data["name"], self.cleaned_data["timezone"])
 
 
 class InviteForm(forms.Form):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
@@ -9,6 +11,14 @@ from ..models import Membership, User, Workspace
 from ..roles import Role
 from ..slugs import RESERVED, check_slug, slug_candidates
 from ..tenancy import scoped_transaction
+
+_zone_changed: Callable[[Workspace], None] | None = None
+
+
+def tell_of_zone(listener: Callable[[Workspace], None]) -> None:
+    """Say who wants to know, within the transaction, that a workspace's time zone changed (billing does)."""
+    global _zone_changed
+    _zone_changed = listener
 
 
 class SlugTakenError(ValidationError):
@@ -30,6 +40,15 @@ def open_workspace(name: str, owner: User, *, slug: str | None = None, timezone:
         workspace = _insert(name, timezone, [slug] if slug is not None else slug_candidates(name))
         Membership.objects.create(workspace=workspace, user=owner, role=Role.OWNER)
     return workspace
+
+
+def change_general(workspace: Workspace, name: str, timezone: str) -> None:
+    """Set a workspace's name and time zone (an IANA name). Must run in a transaction in its scope."""
+    moved = workspace.timezone != timezone
+    workspace.name, workspace.timezone = name, timezone
+    workspace.save(update_fields=["name", "timezone"])
+    if moved and _zone_changed is not None:
+        _zone_changed(workspace)
 
 
 def delete_workspace(workspace: Workspace) -> None:

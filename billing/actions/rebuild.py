@@ -1,0 +1,82 @@
+"""Rebuilding what is derived, for when somebody doubts it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from django.db import transaction
+
+from billing.modes import Mode
+
+from .bulk import fetch
+from .derived import derive
+
+CHUNK: Final = 500
+
+_CUSTOMERS: Final = """
+SELECT customer FROM (
+    SELECT customer FROM billing_subscription WHERE workspace_id = %(ws)s AND mode = %(mode)s AND customer > %(after)s
+    UNION
+    SELECT customer FROM billing_movement WHERE workspace_id = %(ws)s AND mode = %(mode)s AND customer > %(after)s
+) known ORDER BY customer LIMIT %(chunk)s
+"""
+# The sums as the ledger says, against those that are kept: wrong ones replaced, missing ones added, others removed.
+_SUMS: Final = """
+WITH truth AS (
+    SELECT day, currency, price, kind, sum(amount) AS amount, sum(trial) AS trial, sum(subscribers) AS subscribers,
+           count(*) AS moves
+    FROM billing_movement WHERE workspace_id = %(ws)s AND mode = %(mode)s GROUP BY 1, 2, 3, 4
+),
+gone AS (
+    DELETE FROM billing_dailyrollup d
+    WHERE d.workspace_id = %(ws)s AND d.mode = %(mode)s AND NOT EXISTS (
+        SELECT FROM truth t
+        WHERE t.day = d.day AND t.currency = d.currency AND t.price = d.price AND t.kind = d.kind
+    )
+    RETURNING 1
+),
+written AS (
+    INSERT INTO billing_dailyrollup AS d
+        (workspace_id, mode, day, currency, price, kind, amount, trial, subscribers, moves)
+    SELECT %(ws)s, %(mode)s, day, currency, price, kind, amount, trial, subscribers, moves FROM truth
+    ON CONFLICT (workspace_id, mode, currency, price, kind, day) DO UPDATE SET
+        amount = excluded.amount, trial = excluded.trial, subscribers = excluded.subscribers, moves = excluded.moves
+    WHERE (d.amount, d.trial, d.subscribers, d.moves)
+        <> (excluded.amount, excluded.trial, excluded.subscribers, excluded.moves)
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM written)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """How many customers were looked at, and how many rows had to be corrected."""
+
+    customers: int
+    movements: int
+    rollups: int
+
+
+def rebuild(workspace_id: int, mode: Mode) -> Rebuilt:
+    """Compute spans, movements and daily sums anew; write what differs. Commits chunk by chunk.
+
+    Must run in scope, outside a transaction, by the one holder of the lane.
+    """
+    customers = movements = 0
+    after = ""
+    while True:
+        with transaction.atomic():
+            place = {"ws": workspace_id, "mode": str(mode), "after": after, "chunk": CHUNK}
+            chunk = [row[0] for row in fetch(_CUSTOMERS, place)]
+            if chunk:
+                movements += derive(workspace_id, str(mode), chunk, datetime.now(UTC))
+        customers += len(chunk)
+        if len(chunk) < CHUNK:
+            break
+        after = chunk[-1]
+    with transaction.atomic():
+        ((rollups,),) = fetch(_SUMS, {"ws": workspace_id, "mode": str(mode)})
+    return Rebuilt(customers, movements, rollups)

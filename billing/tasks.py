@@ -1,0 +1,51 @@
+"""Celery tasks of billing: a lane in, scope entered, one call. Losing one costs a sweep's interval."""
+
+from __future__ import annotations
+
+import time
+
+from celery import shared_task
+from django.db import connection
+
+from pqintel.queue import hold_lane
+from pqintel.workspaces.tenancy import everywhere, scope
+
+from .actions import recalculation
+from .lanes import lane_of, lane_parts
+from .modes import Mode
+
+SECONDS = 1.0
+"""How long a recalculation holds a lane before the lane's events get their turn."""
+PATIENCE_SECONDS = 3.0
+
+_OPEN = "SELECT workspace_id, mode FROM billing_recalculation WHERE done_at IS NULL"
+
+
+@shared_task(name="billing.tasks.recalculate")
+def recalculate(lane: int) -> bool:
+    """Go on with a lane's recalculation for about a second, and ring again if some is left. Whether some is."""
+    recalculation.bell.heard(lane)
+    workspace_id, mode = lane_parts(lane)
+    until = time.monotonic() + PATIENCE_SECONDS
+    with scope(workspace_id):
+        while True:
+            with hold_lane(lane) as held:
+                if held:
+                    left = recalculation.go_on(workspace_id, mode, SECONDS)
+                    break
+            if time.monotonic() >= until:
+                return True  # a worker drains the lane all the time; the sweep rings again
+            time.sleep(0.05)
+    if left:
+        recalculation.bell.ring(lane)
+    return left
+
+
+@shared_task(name="billing.tasks.sweep_recalculations")
+def sweep_recalculations() -> int:
+    """Ring for recalculations that are not done. Returns how many."""
+    with everywhere("recalculations that are not done"), connection.cursor() as cursor:
+        cursor.execute(_OPEN)
+        lanes = [lane_of(workspace_id, Mode(mode)) for workspace_id, mode in cursor.fetchall()]
+    recalculation.bell.ring(*lanes)
+    return len(lanes)
