@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from .modes import Mode
 
 
 @dataclass(frozen=True)
 class FeedStatus:
-    """Whether events can come, and how many wait or are set aside."""
+    """Whether events can come, and how many wait or are set aside.
+
+    `connected_at`: since when. What lies before was not seen as it happened: it is estimated from what was found then.
+    """
 
     connected: bool = False
     pending: int = 0
     quarantined: int = 0
+    connected_at: datetime | None = None
 
 
 def _nobody(workspace_id: int, mode: Mode) -> FeedStatus:

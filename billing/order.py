@@ -24,6 +24,7 @@ _PAYMENT_RANK = {"processing": 1, "requires_capture": 2, "canceled": 3, "succeed
 _CHECKOUT_RANK = {"open": 0, "expired": 1, "complete": 2}
 ENDED = frozenset({"canceled", "incomplete_expired"})
 """The statuses that a subscription never leaves."""
+_CUT = "items_cut"
 
 
 @dataclass(slots=True)
@@ -51,6 +52,11 @@ class Seen:
     @property
     def second(self) -> int:
         return self.position // 2
+
+    @property
+    def is_read(self) -> bool:
+        """Whether it is an answer of the API, not an event."""
+        return self.position % 2 == 0
 
 
 def rank(kind: Kind, state: dict[str, Any]) -> tuple[int, ...]:
@@ -137,8 +143,21 @@ def resolve(kind: Kind, versions: Iterable[Seen], before: Seen | None = None) ->
         for version in together:
             version.chosen, version.sure, version.resolved = version is winner, True, None
         winner.sure = sure
-        if last is not None and (missing := last.whole.keys() - winner.state.keys()):
-            winner.resolved = {**winner.state, **{name: last.whole[name] for name in missing}}
+        if last is not None:
+            winner.resolved = _filled(winner.state, last.whole)
         chain.append(winner)
         last = winner
     return chain
+
+
+def _filled(state: dict[str, Any], before: dict[str, Any]) -> dict[str, Any] | None:
+    """`state` with what its shape did not carry taken from the state before; None where nothing is missing.
+
+    Of a subscription with more than ten items an event carries the first ten: the others stay what they were.
+    """
+    missing = {name: before[name] for name in before.keys() - state.keys() if name != _CUT}
+    if state.get(_CUT):
+        items = {item["id"]: item for item in (*before["items"], *state["items"])}
+        if len(items) > len(state["items"]):
+            missing["items"] = [items[item_id] for item_id in sorted(items)]
+    return {**state, **missing} if missing else None

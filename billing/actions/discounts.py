@@ -45,6 +45,11 @@ class CustomerDiscounts:
             held = discounts
         yield now, until, held
 
+    def at(self, customer: str, second: int) -> tuple[DiscountRef, ...]:
+        """The discounts that hold at a second; before the first that is known, those that are known first."""
+        steps = self.steps.get(customer, [])
+        return steps[max(bisect_right(steps, second, key=lambda step: step[0]) - 1, 0)][1] if steps else ()
+
     def owners(self) -> dict[str, str]:
         """Discount id → the customer whose own it is."""
         return {

@@ -34,7 +34,12 @@ JOIN billing_historyentry h
 _SUPERSEDE = "UPDATE billing_historyentry SET superseded_at = %s WHERE workspace_id = %s AND id = ANY(%s)"
 
 # Fields that move with every renewal: a step in which only these move is not worth a line.
-_ROUTINE = frozenset({"latest_invoice", "current_period_start", "current_period_end", "hosted_invoice_url"})
+_ROUTINE = frozenset(
+    {"latest_invoice", "current_period_start", "current_period_end", "hosted_invoice_url", "items_cut"}
+)
+# The first step of what existed before we knew of it: nothing started then, and nobody is to hear that it did.
+_BEGINS = frozenset({"subscription.started", "customer.created"})
+_FOUND = {Kind.SUBSCRIPTION: "subscription.found", Kind.CUSTOMER: "customer.found"}
 
 
 def record(
@@ -64,6 +69,8 @@ def changes(chain: Chain) -> list[dict[str, Any]]:
     lines = []
     for last, step in zip([chain.before, *chain.steps], chain.steps, strict=False):
         kind, before, after = _describe(chain.kind, last, step)
+        if last is None and chain.found and (step.is_read or kind in _BEGINS):
+            kind = _FOUND.get(chain.kind, "")
         if kind:
             lines.append(
                 {

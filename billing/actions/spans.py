@@ -15,6 +15,7 @@ from .bulk import Table, fetch, run, text, typed
 from .catalogue import Catalogue
 from .choices import Choices
 from .discounts import CustomerDiscounts
+from .past import estimated_past
 from .timeline import Chain
 
 SPANS = Table(
@@ -129,7 +130,7 @@ def respan(
     outdated: list[int] = []
     rows: list[dict[str, Any]] = []
     for chain in chains:
-        since = chain.steps[0].second if chain.floor else 0
+        since = _since(chain)
         spans, missing = _spans(catalogue, chain, owned, choices, behind.get(chain.object_id))
         awaiting[chain.object_id] = sorted({label(what, stripe_id) for what, stripe_id in missing})
         old = stored.get(chain.object_id, {})
@@ -152,12 +153,19 @@ def respan(
     return awaiting, changed
 
 
+def _since(chain: Chain) -> int:
+    """From which second on the spans are made anew: all where the chain begins, for an estimate lies before it."""
+    return 0 if chain.before is None else chain.steps[0].second
+
+
 def _spans(
     catalogue: Catalogue, chain: Chain, owned: CustomerDiscounts, choices: Choices, behind: int | None
 ) -> tuple[list[Span], frozenset[tuple[str, str]]]:
     """What a chain is worth. `behind`: since when the subscription was past due where the chain begins, if it was."""
     spans: list[Span] = []
     missing: frozenset[tuple[str, str]] = frozenset()
+    if chain.found:
+        spans, missing = _estimate(catalogue, chain, owned, choices)
     for version, following in zip(chain.steps, [*chain.steps[1:], None], strict=True):
         state = revive(SubscriptionState, version.whole)
         behind = (behind or version.second) if state.status == "past_due" else None
@@ -178,6 +186,25 @@ def _spans(
             missing |= worth.missing
             last = failed and ends == until
             spans += [_span(state, segment, last and segment.ends == until) for segment in worth.segments]
+    return spans, missing
+
+
+def _estimate(
+    catalogue: Catalogue, chain: Chain, owned: CustomerDiscounts, choices: Choices
+) -> tuple[list[Span], frozenset[tuple[str, str]]]:
+    """The spans before the first state that is known. They go again when a version shows what really was."""
+    first = chain.steps[0]
+    spans: list[Span] = []
+    missing: frozenset[tuple[str, str]] = frozenset()
+    refs = owned.at(first.whole["customer"], first.second)
+    pieces = estimated_past(revive(SubscriptionState, first.whole), first.second, at_request=choices.churn_at_request)
+    for begins, ends, state in pieces:
+        worth = recurring(
+            state, catalogue.prices, catalogue.discounts, catalogue.coupons, begins, ends, customer_discounts=refs
+        )
+        missing |= worth.missing
+        failed = ends == pieces[-1][1] and _ends_by_failure(first.whole, first.whole)
+        spans += [_span(state, segment, failed and segment.ends == ends) for segment in worth.segments]
     return spans, missing
 
 
@@ -235,7 +262,7 @@ def _merged(spans: Iterable[Span]) -> list[Span]:
 
 def _load(catalogue: Catalogue, chains: list[Chain]) -> dict[str, dict[int, Span]]:
     ids = [chain.object_id for chain in chains]
-    since = [chain.steps[0].second if chain.floor else 0 for chain in chains]
+    since = [_since(chain) for chain in chains]
     found: dict[str, dict[int, Span]] = {}
     for row_id, *cells in fetch(_LOAD, (ids, since, catalogue.workspace_id, catalogue.mode)):
         span = Span(*cells)

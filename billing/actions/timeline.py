@@ -67,6 +67,15 @@ class Chain:
     def last(self) -> Seen:
         return self.steps[-1]
 
+    @property
+    def found(self) -> bool:
+        """Whether the object existed before the first that is known of it, as what a backfill reads does."""
+        if self.before is not None:
+            return False
+        first = self.steps[0]
+        born = any(version.before == NOTHING for version in self.versions if version.second == first.second)
+        return not born and first.whole.get("created") != first.second
+
 
 def seen(event_id: str, happened_at: int, snapshot: Snapshot) -> Seen:
     """A snapshot as a version."""
@@ -90,7 +99,8 @@ def extend(
         again: subscriptions to resolve whole without a new version, because terms became known.
         learnt_at: ISO instant of this batch.
     """
-    floors: dict[ObjectKey, int] = {key: min(v.position for v in versions) for key, versions in new.items()}
+    # Whole seconds, a read of the same second included: what a second says of an object, it says together.
+    floors: dict[ObjectKey, int] = {key: 2 * min(v.second for v in versions) for key, versions in new.items()}
     floors.update(((Kind.SUBSCRIPTION, stripe_id), 0) for stripe_id in again)
     stored = _load(workspace_id, mode, floors)
     chains, fresh, remarked = [], [], []

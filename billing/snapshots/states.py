@@ -60,7 +60,10 @@ class ItemState:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionState:
-    """A subscription with its items. Period = the earliest item end and the latest item start where items differ."""
+    """A subscription with its items. Period = the earliest item end and the latest item start where items differ.
+
+    `items_cut` is True where the payload holds only the first of the items, and absent (UNKNOWN) everywhere else.
+    """
 
     id: str
     customer: str
@@ -83,6 +86,7 @@ class SubscriptionState:
     collection_method: str | None | Unknown = UNKNOWN
     latest_invoice: str | None = None
     billing_mode: str = "classic"
+    items_cut: bool | Unknown = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

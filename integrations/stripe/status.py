@@ -65,8 +65,8 @@ def inbox_status(workspace_id: int, mode: Mode) -> InboxStatus | None:
 
 def feed_status(workspace_id: int, mode: Mode) -> FeedStatus:
     """What the dashboard needs to know of the feed. Two queries. Must run in scope."""
-    stripe = Connection.objects.filter(workspace_id=workspace_id, mode=mode).only("status").first()
+    stripe = Connection.objects.filter(workspace_id=workspace_id, mode=mode).only("status", "connected_at").first()
     if stripe is None:
         return FeedStatus()
     ((pending, quarantined),) = fetch(_WAITING, (workspace_id, stripe.pk))
-    return FeedStatus(stripe.status == ConnectionStatus.CONNECTED, pending, quarantined)
+    return FeedStatus(stripe.status == ConnectionStatus.CONNECTED, pending, quarantined, stripe.connected_at)

@@ -43,6 +43,7 @@ def state(subscription: Part) -> SubscriptionState:
         collection_method=subscription.told("collection_method", subscription.text),
         latest_invoice=subscription.ref("latest_invoice"),
         billing_mode=(mode.text("type") if mode else None) or "classic",
+        items_cut=True if subscription.cut_off("items") else UNKNOWN,
     )
 
 
