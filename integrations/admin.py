@@ -10,7 +10,17 @@ from django.http import HttpRequest
 
 from pqintel.workspaces.staff import TenantAdmin
 
-from .models import Connection, InboxEvent, Read, RefusedDelivery
+from .models import (
+    Connection,
+    Drift,
+    Gap,
+    InboxEvent,
+    Read,
+    Reconciliation,
+    Recovery,
+    RefusedDelivery,
+    Suspect,
+)
 
 SECRETS = ("publishable_key", "secret_key", "webhook_secret")
 
@@ -95,4 +105,45 @@ class ReadAdmin(TenantAdmin):
     """What still has to be asked of Stripe, and what that gave."""
 
     list_display = ("what", "object_id", "workspace", "due_at", "tries", "done_at", "failure")
+    found_by = ("object_id",)
+
+
+@admin.register(Recovery)
+class RecoveryAdmin(TenantAdmin):
+    """How far Stripe's list of events was read, and what it held that had not been delivered."""
+
+    list_display = ("workspace", "mode", "read_until", "last_run_at", "found", "missed", "failure")
+    list_filter = ("mode",)
+
+
+@admin.register(Gap)
+class GapAdmin(TenantAdmin):
+    """Times whose events are lost for good."""
+
+    list_display = ("workspace", "mode", "starts", "ends", "found_at")
+    list_filter = ("mode",)
+
+
+@admin.register(Reconciliation)
+class ReconciliationAdmin(TenantAdmin):
+    """Comparisons with Stripe, object by object."""
+
+    list_display = ("workspace", "mode", "phase", "asked_by", "repairs", "started_at", "finished_at", "failure")
+    list_filter = ("mode", "phase")
+
+
+@admin.register(Suspect)
+class SuspectAdmin(TenantAdmin):
+    """Objects that looked different once, and wait for a second look."""
+
+    list_display = ("kind", "object_id", "workspace", "looks", "due_at")
+    found_by = ("object_id",)
+
+
+@admin.register(Drift)
+class DriftAdmin(TenantAdmin):
+    """Differences that a comparison found."""
+
+    list_display = ("kind", "object_id", "field", "ours", "theirs", "workspace", "mode", "found_at", "repaired_at")
+    list_filter = ("mode", "kind")
     found_by = ("object_id",)

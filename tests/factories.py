@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -155,6 +155,68 @@ class ReadFactory(OfConnectionFactory):
     what = "price"
     object_id = factory.Sequence(lambda n: f"price_{n:016}")
     due_at = THEN
+
+
+class RecoveryFactory(OfConnectionFactory):
+    class Meta:
+        model = integrations.Recovery
+
+    mode = factory.SelfAttribute("connection.mode")
+    read_until = THEN
+
+
+class GapFactory(OfConnectionFactory):
+    """A week that nobody can tell any more."""
+
+    class Meta:
+        model = integrations.Gap
+
+    mode = factory.SelfAttribute("connection.mode")
+    starts = THEN - timedelta(days=37)
+    ends = THEN - timedelta(days=30)
+    found_at = THEN
+
+
+class ReconciliationFactory(OfConnectionFactory):
+    """Finished; found nothing."""
+
+    class Meta:
+        model = integrations.Reconciliation
+
+    mode = factory.SelfAttribute("connection.mode")
+    phase = integrations.Phase.FINISHED
+    started_at = THEN
+    finished_at = THEN + timedelta(minutes=2)
+
+
+class SuspectFactory(TenantFactory):
+    class Meta:
+        model = integrations.Suspect
+
+    reconciliation = factory.SubFactory(ReconciliationFactory)
+    workspace = factory.SelfAttribute("reconciliation.workspace")
+    kind = "invoice"
+    object_id = factory.Sequence(lambda n: f"in_{n:014}")
+    due_at = THEN
+
+
+class DriftFactory(TenantFactory):
+    """An invoice that is open here and paid at Stripe."""
+
+    class Meta:
+        model = integrations.Drift
+
+    reconciliation = factory.SubFactory(ReconciliationFactory)
+    workspace = factory.SelfAttribute("reconciliation.workspace")
+    mode = factory.SelfAttribute("reconciliation.mode")
+    kind = "invoice"
+    object_id = factory.Sequence(lambda n: f"in_{n:014}")
+    field = "status"
+    ours = "open"
+    theirs = "paid"
+    amount = Decimal(4900)
+    currency = "usd"
+    found_at = THEN
 
 
 # --- billing ---------------------------------------------------------------------------------------------------------

@@ -2,5 +2,15 @@
 
 from .draining import drain, release_held, sweep_inbox, wipe_expired
 from .reading import read, sweep_reads
+from .recovering import recover, sweep_recoveries
 
-__all__ = ["drain", "read", "release_held", "sweep_inbox", "sweep_reads", "wipe_expired"]
+__all__ = [
+    "drain",
+    "read",
+    "recover",
+    "release_held",
+    "sweep_inbox",
+    "sweep_reads",
+    "sweep_recoveries",
+    "wipe_expired",
+]

@@ -1,0 +1,31 @@
+"""Connections to Stripe, what they receive, and what is kept to explain it."""
+
+from .connections import (
+    MODES,
+    Connection,
+    ConnectionStatus,
+    InboxEvent,
+    InboxState,
+    Read,
+    RefusedDelivery,
+    SigningState,
+)
+from .reconciliation import Drift, Phase, Reconciliation, Suspect
+from .recovery import Gap, Recovery
+
+__all__ = [
+    "MODES",
+    "Connection",
+    "ConnectionStatus",
+    "Drift",
+    "Gap",
+    "InboxEvent",
+    "InboxState",
+    "Phase",
+    "Read",
+    "Reconciliation",
+    "Recovery",
+    "RefusedDelivery",
+    "SigningState",
+    "Suspect",
+]
