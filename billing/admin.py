@@ -22,6 +22,7 @@ from .models import (
     DailyRollup,
     Discount,
     ExchangeRate,
+    Failure,
     HistoryEntry,
     Invoice,
     Movement,
@@ -69,8 +70,19 @@ class CheckoutAdmin(RecordAdmin):
 
 @admin.register(Subscription)
 class SubscriptionAdmin(RecordAdmin):
-    list_display = ("stripe_id", "status", "customer", "workspace", "mode", "currency", "created", "sure")
-    list_filter = ("mode", "sure")
+    list_display = (
+        "stripe_id",
+        "status",
+        "payment_status",
+        "failed_attempts",
+        "customer",
+        "workspace",
+        "mode",
+        "currency",
+        "created",
+        "sure",
+    )
+    list_filter = ("mode", "payment_status", "sure")
     found_by = ("stripe_id", "customer")
 
 
@@ -107,6 +119,24 @@ class PaymentAdmin(RecordAdmin):
 class PaymentLinkAdmin(RecordAdmin):
     list_display = ("payment", "invoice", "workspace", "mode")
     found_by = ("payment", "invoice")
+
+
+@admin.register(Failure)
+class FailureAdmin(RecordAdmin):
+    list_display = (
+        "subject",
+        "attempt",
+        "amount",
+        "currency",
+        "decline",
+        "decline_code",
+        "customer",
+        "workspace",
+        "mode",
+        "happened_at",
+    )
+    list_filter = ("mode", "decline")
+    found_by = ("subject", "customer", "payment", "charge")
 
 
 @admin.register(Product)

@@ -365,6 +365,28 @@ class PaymentLinkFactory(RecordFactory):
     payment = factory.Sequence(lambda n: f"pi_{n:014}")
 
 
+class FailureFactory(RecordFactory):
+    """The first attempt on an invoice, declined for want of money."""
+
+    class Meta:
+        model = billing.Failure
+
+    invoice = factory.Sequence(lambda n: f"in_{n:014}")
+    subject = factory.SelfAttribute("invoice")
+    attempt = 1
+    payment = factory.Sequence(lambda n: f"pi_{n:014}")
+    charge = factory.Sequence(lambda n: f"ch_{n:014}")
+    amount = 4900
+    currency = "usd"
+    happened_at = THEN
+    attempt_count = 1
+    code = "card_declined"
+    decline_code = "insufficient_funds"
+    decline = "soft"
+    invoice_event = factory.Sequence(lambda n: f"evt_i{n:014}")
+    payment_event = factory.Sequence(lambda n: f"evt_p{n:014}")
+
+
 class VersionFactory(RecordFactory):
     class Meta:
         model = billing.Version

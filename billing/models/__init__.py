@@ -2,11 +2,12 @@
 
 from .catalogue import Coupon, Discount, Price, Product
 from .customers import Checkout, Customer, CustomerWord
+from .failures import Failure
 from .history import HistoryEntry
 from .invoices import Invoice, Payment, PaymentLink
 from .movements import DailyRollup, Movement, MovementKind
 from .settings import BillingSettings, ChurnAt, ExchangeRate, Recalculation
-from .subscriptions import OPEN_END, MrrSpan, Subscription
+from .subscriptions import OPEN_END, MrrSpan, PaymentStatus, Subscription
 from .sync import SyncState
 from .versions import Version
 
@@ -21,6 +22,7 @@ __all__ = [
     "DailyRollup",
     "Discount",
     "ExchangeRate",
+    "Failure",
     "HistoryEntry",
     "Invoice",
     "Movement",
@@ -28,6 +30,7 @@ __all__ = [
     "MrrSpan",
     "Payment",
     "PaymentLink",
+    "PaymentStatus",
     "Price",
     "Product",
     "Recalculation",

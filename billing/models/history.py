@@ -3,6 +3,8 @@
 from django.db import models
 from django.db.models import Q
 
+from billing.failures import FAILURE_FACTS
+
 from .base import BillingModel
 
 
@@ -47,6 +49,11 @@ class HistoryEntry(BillingModel):
             ),
             models.Index(fields=("workspace", "mode", "customer", "-happened_at"), name="history_customer"),
             models.Index(fields=("workspace", "mode", "kind", "happened_at", "id"), name="history_kind"),
+            models.Index(
+                fields=("workspace", "mode", "customer"),
+                name="history_failures",
+                condition=Q(is_change=False, kind__in=FAILURE_FACTS),
+            ),
         )
 
     def __str__(self) -> str:

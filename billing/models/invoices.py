@@ -40,6 +40,7 @@ class Invoice(StripeObject):
             models.Index(fields=("workspace", "mode", "created", "id"), name="invoice_by_creation"),
             models.Index(fields=("workspace", "mode", "status", "created", "id"), name="invoice_by_status"),
             models.Index(fields=("workspace", "mode", "customer", "created", "id"), name="invoice_of_customer"),
+            models.Index(fields=("workspace", "mode", "subscription", "status", "paid_at"), name="invoice_standing"),
             models.Index(fields=("workspace", "mode", "subscription", "created"), name="invoice_of_subscription"),
         )
 

@@ -12,11 +12,26 @@ OPEN_END: Final = 253_402_300_800
 """`MrrSpan.ends` of a span without an end: the year 10000 in unix seconds."""
 
 
+class PaymentStatus(models.TextChoices):
+    """How a subscription stands with its newest finalized invoice."""
+
+    NONE = "none", "Nothing billed yet"
+    DUE = "due", "Payment due"
+    FAILING = "failing", "Payment failing"
+    ACTION_REQUIRED = "action_required", "Customer must confirm"
+    PAID = "paid", "Paid"
+    WRITTEN_OFF = "written_off", "Written off"
+    VOID = "void", "Voided"
+
+
 class Subscription(StripeObject):
     """A subscription with its items (`snapshots.ItemState` as JSON).
 
     `awaiting` names terms that are not known yet ("price:price_…", "discount:di_…"); until Stripe has been asked, its
     MRR is computed without them and the page says so.
+
+    `payment_status`, `failed_attempts` (of its open invoices, since it last paid one) and `last_paid_at` are derived
+    from invoices, payments and failures (billing/actions/standing.py).
     """
 
     customer = models.TextField()
@@ -40,6 +55,9 @@ class Subscription(StripeObject):
     latest_invoice = models.TextField(null=True)
     billing_mode = models.TextField(default="classic")
     awaiting = ArrayField(models.TextField(), default=list)
+    payment_status = models.TextField(choices=PaymentStatus, default=PaymentStatus.NONE, db_default="none")
+    failed_attempts = models.IntegerField(default=0, db_default=0)
+    last_paid_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("workspace", "mode", "stripe_id"), name="subscription_unique"),)

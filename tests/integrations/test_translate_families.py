@@ -155,6 +155,8 @@ def test_invoice_payment_failed(version: str) -> None:
             "number": "E4SH3PJZ-0002",
             "attempt_count": 2,
             "billing_reason": "subscription_cycle",
+            "payment": PAYMENT if links(version) else None,
+            "charge": CHARGE if links(version) else None,
             "next_payment_attempt": T0 + 435_700,
             "collection_method": "charge_automatically",
             "due_date": None,

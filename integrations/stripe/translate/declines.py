@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Final
 
-
-class Decline(StrEnum):
-    """HARD: no retry will succeed without another payment method. CARD: the card's data must be corrected.
-    AUTHENTICATION: the customer must confirm (3-D Secure). SOFT: a later retry may succeed.
-    """
-
-    HARD = "hard"
-    CARD = "card"
-    AUTHENTICATION = "authentication"
-    SOFT = "soft"
-
+from billing.declines import Decline
 
 _BY_CODE: Final = {
     **dict.fromkeys(("authentication_required", "payment_intent_authentication_failure"), Decline.AUTHENTICATION),

@@ -114,6 +114,7 @@ FACTS: Final[dict[str, Teach]] = {
     "customer.subscription.trial_will_end": subscription.trial_will_end,
     "invoice.paid": invoice.paid,
     "invoice.payment_failed": invoice.payment_failed,
+    "invoice.payment_action_required": invoice.action_required,
     "payment_intent.succeeded": payment.succeeded,
     "payment_intent.payment_failed": payment.failed,
     "checkout.session.completed": checkout.completed,

@@ -62,18 +62,35 @@ def paid(invoice: Part, lesson: Lesson) -> None:
 
 
 def payment_failed(invoice: Part, lesson: Lesson) -> None:
-    """The reason is not on the invoice: it comes with the payment's own event."""
-    remaining = invoice.whole("amount_remaining")
+    """The reason is not on the invoice: it comes with the payment's own event. Older shapes name the charge of both."""
     _happened(
         "invoice.payment_failed",
         invoice,
         lesson,
-        amount=(invoice.whole("amount_due") or 0) if remaining is None else remaining,
+        amount=_outstanding(invoice),
+        payment=invoice.ref("payment_intent"),
+        charge=invoice.ref("charge"),
         next_payment_attempt=invoice.instant("next_payment_attempt"),
         collection_method=invoice.text("collection_method"),
         due_date=invoice.instant("due_date"),
         hosted_invoice_url=invoice.text("hosted_invoice_url"),
     )
+
+
+def action_required(invoice: Part, lesson: Lesson) -> None:
+    """The customer must confirm the payment (3-D Secure)."""
+    _happened(
+        "invoice.payment_action_required",
+        invoice,
+        lesson,
+        amount=_outstanding(invoice),
+        hosted_invoice_url=invoice.text("hosted_invoice_url"),
+    )
+
+
+def _outstanding(invoice: Part) -> int:
+    remaining = invoice.whole("amount_remaining")
+    return (invoice.whole("amount_due") or 0) if remaining is None else remaining
 
 
 def _happened(kind: str, invoice: Part, lesson: Lesson, *, amount: int, **detail: Any) -> None:

@@ -39,9 +39,8 @@ def around(payment: Part, lesson: Lesson) -> None:
 
 def succeeded(payment: Part, lesson: Lesson) -> None:
     received = payment.whole("amount_received")
-    _happened(
-        "payment.succeeded", payment, lesson, payment.need("amount", payment.whole) if received is None else received
-    )
+    amount = payment.need("amount", payment.whole) if received is None else received
+    _happened("payment.succeeded", payment, lesson, amount, charge=_latest(payment))
 
 
 def failed(payment: Part, lesson: Lesson) -> None:
@@ -53,6 +52,7 @@ def failed(payment: Part, lesson: Lesson) -> None:
         payment,
         lesson,
         payment.need("amount", payment.whole),
+        charge=error.ref("charge") or _latest(payment),
         code=code,
         decline_code=decline_code,
         advice_code=advice_code,
@@ -61,8 +61,7 @@ def failed(payment: Part, lesson: Lesson) -> None:
     )
 
 
-def _happened(kind: str, payment: Part, lesson: Lesson, amount: int, **detail: Any) -> None:
-    charge = _charge(payment)
+def _happened(kind: str, payment: Part, lesson: Lesson, amount: int, *, charge: str | None, **detail: Any) -> None:
     lesson.facts.append(
         Fact(
             kind=kind,
@@ -73,7 +72,7 @@ def _happened(kind: str, payment: Part, lesson: Lesson, amount: int, **detail: A
                 "amount": amount,
                 "currency": payment.need("currency", payment.currency),
                 "invoice": _invoice(payment),
-                "charge": None if isinstance(charge, Unknown) else charge,
+                "charge": charge,
                 **detail,
             },
         )
@@ -88,6 +87,11 @@ def _charge(payment: Part) -> str | None | Unknown:
         return UNKNOWN
     charges = payment.parts("charges")
     return charges[0].ref("id") if charges else None
+
+
+def _latest(payment: Part) -> str | None:
+    charge = _charge(payment)
+    return None if isinstance(charge, Unknown) else charge
 
 
 def _invoice(payment: Part) -> str | None:
