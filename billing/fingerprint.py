@@ -8,13 +8,17 @@ from typing import Any, Final
 
 from django.apps import apps
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import Q
 
+from .actions.feed import EVENT
 from .models import HistoryEntry, SyncState
 from .models.base import BillingModel
 from .modes import Mode
 
 # Surrogate ids, and everything that says when or how often something was learnt rather than what.
 _LEFT_OUT: Final = frozenset({"id", "workspace_id", "mode", "learnt_at", "superseded_at", "last_applied_at"})
+# Lines that still hold, without those that say how the handling of an event went.
+_PRESENT: Final = Q(superseded_at=None) & ~Q(object_kind=EVENT)
 
 
 def canonical(workspace_id: int, mode: Mode) -> dict[str, list[Any]]:
@@ -26,8 +30,8 @@ def canonical(workspace_id: int, mode: Mode) -> dict[str, list[Any]]:
         names = [f.attname for f in model._meta.concrete_fields if f.attname not in _LEFT_OUT]
         if model is SyncState:
             names.remove("version")
-        present = {"superseded_at": None} if model is HistoryEntry else {}
-        rows = model._default_manager.filter(workspace_id=workspace_id, mode=mode, **present)
+        present = _PRESENT if model is HistoryEntry else Q()
+        rows = model._default_manager.filter(present, workspace_id=workspace_id, mode=mode)
         plain = [json.loads(json.dumps(row, cls=DjangoJSONEncoder)) for row in rows.values(*names).iterator()]
         dump[model._meta.model_name or ""] = sorted(plain, key=lambda row: json.dumps(row, sort_keys=True))
     return dump

@@ -82,7 +82,17 @@ def _words(kind: str, before: dict[str, Any], after: dict[str, Any]) -> tuple[st
             return "Checkout completed", "", _GOOD
         case "customer.deleted":
             return "Customer deleted", "", _NEUTRAL
+        case "event.quarantined" | "event.replayed" | "event.dismissed":
+            return _handling(kind, after)
     return kind.replace(".", " ").replace("_", " ").capitalize(), "", _NEUTRAL
+
+
+def _handling(kind: str, after: dict[str, Any]) -> tuple[str, str, str]:
+    """What became of an event that could not be processed, and who decided."""
+    title = {"event.quarantined": "Event set aside", "event.replayed": "Event replayed"}.get(kind, "Event dismissed")
+    by = f"by {after['by']}" if after.get("by") else ""
+    detail = " ".join(word for word in (after.get("type"), by) if word)
+    return title, detail, _BAD if kind == "event.quarantined" else _NEUTRAL
 
 
 def _change(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, str, str]:

@@ -29,7 +29,7 @@ from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.plans import allowance
 from pqintel.workspaces.tenancy import scope
 
-from . import inbox, reads
+from . import inbox, quarantine, reads
 from .inbox import Claimed, Delivered, Verdict
 from .intake import EVENT_PREFIX
 from .selftest import SELFTEST_PREFIX
@@ -195,7 +195,8 @@ def _apply(
             outcome = learn(place.workspace_id, place.mode, [learned for _, learned in lessons], now)
             asked = reads.ask(place.workspace_id, place.connection_id, outcome, now)
             settled = [*verdicts, *(verdict for verdict, _ in lessons)]
-            inbox.settle(place.workspace_id, settled, now, _delivered(place, batch))
+            set_aside = inbox.settle(place.workspace_id, settled, now, _delivered(place, batch))
+            quarantine.record_quarantined(place.workspace_id, place.mode, set_aside, now)
         place.asked.append(asked)
     except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
         raise  # the database's trouble or the clock's, not the event's: everything waits for the next visit
@@ -217,8 +218,10 @@ def _quarantine(place: Lane, verdict: Verdict, others: Sequence[Verdict], error:
     kind = "The database refuses its values" if isinstance(error, DatabaseError) else "Applying it failed"
     reason = f"{kind} ({type(error).__name__}). Report it; replay it after the next update."
     bad = Verdict(verdict.id, InboxState.QUARANTINED, reason, verdict.type, verdict.version, verdict.happened_at)
+    now = datetime.now(UTC)
     with transaction.atomic():
-        inbox.settle(place.workspace_id, [*others, bad], datetime.now(UTC))
+        set_aside = inbox.settle(place.workspace_id, [*others, bad], now)
+        quarantine.record_quarantined(place.workspace_id, place.mode, set_aside, now)
 
 
 def _delivered(place: Lane, batch: Sequence[Claimed]) -> Delivered | None:

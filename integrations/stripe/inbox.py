@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -53,14 +53,18 @@ WITH noted AS (
         signing_state = CASE WHEN %(proves)s THEN 'proven' ELSE signing_state END,
         signing_at = CASE WHEN %(proves)s THEN %(now)s ELSE signing_at END
     WHERE workspace_id = %(ws)s AND id = %(delivered_to)s
+),
+settled AS (
+    UPDATE integrations_inboxevent e
+    SET state = r.state, reason = r.reason, event_type = r.type, api_version = r.version,
+        happened_at = to_timestamp(r.happened_at), processed_at = %(now)s,
+        body = CASE WHEN r.state = 'quarantined' THEN e.body END
+    FROM jsonb_to_recordset(%(rows)s::jsonb)
+        AS r(id bigint, state text, reason text, type text, version text, happened_at double precision)
+    WHERE e.workspace_id = %(ws)s AND e.id = r.id AND e.id = ANY (%(ids)s)
+    RETURNING e.event_id, e.event_type, e.state, e.reason
 )
-UPDATE integrations_inboxevent e
-SET state = r.state, reason = r.reason, event_type = r.type, api_version = r.version,
-    happened_at = to_timestamp(r.happened_at), processed_at = %(now)s,
-    body = CASE WHEN r.state = 'quarantined' THEN e.body END
-FROM jsonb_to_recordset(%(rows)s::jsonb)
-    AS r(id bigint, state text, reason text, type text, version text, happened_at double precision)
-WHERE e.workspace_id = %(ws)s AND e.id = r.id AND e.id = ANY (%(ids)s)
+SELECT event_id, event_type, reason FROM settled WHERE state = 'quarantined'
 """
 _MOVE: Final = """
 UPDATE integrations_inboxevent SET state = %s WHERE workspace_id = %s AND connection_id = %s AND state = %s
@@ -93,6 +97,14 @@ class Delivered:
     connection_id: UUID
     at: datetime
     proves: bool
+
+
+class SetAside(NamedTuple):
+    """An event that went into quarantine, and why."""
+
+    event_id: str
+    event_type: str | None
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,21 +140,28 @@ def claim(workspace_id: int, connection_id: UUID) -> list[Claimed]:
     )
 
 
-def settle(workspace_id: int, verdicts: Iterable[Verdict], now: datetime, delivered: Delivered | None = None) -> None:
-    """Write verdicts and note a delivery. Wipes payloads, except those of quarantined events. One statement."""
+def settle(
+    workspace_id: int, verdicts: Iterable[Verdict], now: datetime, delivered: Delivered | None = None
+) -> list[SetAside]:
+    """Write verdicts and note a delivery. Wipes payloads, except those of quarantined events. One statement.
+
+    Returns what went into quarantine.
+    """
     rows = [verdict.row() for verdict in verdicts]
-    if rows:
-        values: dict[str, Any] = {
-            "ws": workspace_id,
-            "now": now,
-            "rows": json.dumps(rows),
-            "ids": [row["id"] for row in rows],
-            "delivered_to": delivered.connection_id if delivered else None,
-            "delivered_at": delivered.at if delivered else None,
-            "proves": bool(delivered and delivered.proves),
-        }
-        with connection.cursor() as cursor:
-            cursor.execute(_SETTLE, values)
+    if not rows:
+        return []
+    values: dict[str, Any] = {
+        "ws": workspace_id,
+        "now": now,
+        "rows": json.dumps(rows),
+        "ids": [row["id"] for row in rows],
+        "delivered_to": delivered.connection_id if delivered else None,
+        "delivered_at": delivered.at if delivered else None,
+        "proves": bool(delivered and delivered.proves),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_SETTLE, values)
+        return [SetAside(*row) for row in cursor.fetchall()]
 
 
 def waits(workspace_id: int, connection_id: UUID) -> bool:

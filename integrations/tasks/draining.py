@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from billing.lanes import lane_parts
 from integrations.models import Connection
 from integrations.stripe import drain as draining
-from integrations.stripe import inbox
+from integrations.stripe import inbox, quarantine
 from integrations.stripe.webhook import doorbell
 from pqintel.queue import RUNG, Turns
 from pqintel.workspaces.models import Workspace
@@ -37,11 +37,6 @@ WHERE EXISTS (
     SELECT FROM integrations_inboxevent e
     WHERE e.workspace_id = c.workspace_id AND e.connection_id = c.id AND e.state = 'held'
 )
-"""
-_WIPE = """
-UPDATE integrations_inboxevent
-SET body = NULL, state = 'dismissed', reason = left('Dismissed after 30 days: ' || reason, 1000)
-WHERE workspace_id = %s AND state = 'quarantined' AND received_at < now() - interval '30 days'
 """
 
 
@@ -93,7 +88,6 @@ def wipe_expired() -> int:
         cursor.execute("SELECT DISTINCT workspace_id FROM integrations_inboxevent WHERE state = 'quarantined'")
         workspaces = [row[0] for row in cursor.fetchall()]
     for workspace_id in workspaces:
-        with scope(workspace_id), transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_WIPE, (workspace_id,))
-            wiped += cursor.rowcount
+        with scope(workspace_id), transaction.atomic():
+            wiped += quarantine.expire(workspace_id, datetime.now(UTC))
     return wiped

@@ -114,7 +114,7 @@ class StaffAdmin(ModelAdmin):
     paginator = BoundedPaginator
     show_full_result_count = False
     list_per_page = 50
-    actions = None
+    actions: tuple[str, ...] | None = None
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return True
