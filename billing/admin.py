@@ -14,6 +14,9 @@ from django.http import HttpRequest
 from pqintel.workspaces.staff import StaffAdmin, TenantAdmin
 
 from .models import (
+    Access,
+    AccessOverride,
+    AccessPolicy,
     BillingSettings,
     Checkout,
     Coupon,
@@ -30,10 +33,13 @@ from .models import (
     Payment,
     PaymentLink,
     Price,
+    PriceMapping,
+    PriceUse,
     Product,
     Recalculation,
     Subscription,
     SyncState,
+    Tier,
     Version,
 )
 
@@ -251,3 +257,40 @@ class ExchangeRateAdmin(StaffAdmin):
     def save_model(self, request: HttpRequest, obj: ExchangeRate, form: Any, change: bool) -> None:
         obj.source = "manual"
         super().save_model(request, obj, form, change)
+
+
+@admin.register(Tier)
+class TierAdmin(TenantAdmin):
+    list_display = ("key", "name", "rank", "seat_limit", "workspace", "changed_at", "changed_by")
+    found_by = ("key",)
+
+
+@admin.register(AccessPolicy)
+class AccessPolicyAdmin(TenantAdmin):
+    list_display = ("workspace", "free_tier", "past_due_days", "changed_at", "changed_by")
+
+
+@admin.register(PriceMapping)
+class PriceMappingAdmin(RecordAdmin):
+    list_display = ("kind", "value", "tier", "removed", "workspace", "mode", "changed_at", "changed_by")
+    list_filter = ("mode", "kind", "removed")
+    found_by = ("value", "tier")
+
+
+@admin.register(PriceUse)
+class PriceUseAdmin(RecordAdmin):
+    list_display = ("price", "customer", "workspace", "mode")
+    found_by = ("price", "customer")
+
+
+@admin.register(AccessOverride)
+class AccessOverrideAdmin(RecordAdmin):
+    list_display = ("customer", "effect", "tier", "expires_at", "revoked_at", "created_by", "workspace", "mode")
+    found_by = ("customer",)
+
+
+@admin.register(Access)
+class AccessAdmin(RecordAdmin):
+    list_display = ("customer", "tier", "seats", "reason", "since", "cause", "overridden", "workspace", "mode")
+    list_filter = ("mode", "reason", "overridden")
+    found_by = ("customer", "cause", "subscription")

@@ -17,8 +17,9 @@ from .modes import Mode
 
 # Surrogate ids, and everything that says when or how often something was learnt rather than what.
 _LEFT_OUT: Final = frozenset({"id", "workspace_id", "mode", "learnt_at", "superseded_at", "last_applied_at"})
-# Lines that still hold, without those that say how the handling of an event went.
-_PRESENT: Final = Q(superseded_at=None) & ~Q(object_kind=EVENT)
+# Lines that still hold, without those that say how the handling of an event went, and without those about access: what
+# customers really had meanwhile follows the order in which events came.
+_PRESENT: Final = Q(superseded_at=None) & ~Q(object_kind__in=(EVENT, "access", "price"))
 
 
 def canonical(workspace_id: int, mode: Mode) -> dict[str, list[Any]]:

@@ -13,7 +13,7 @@ from .bulk import Table, fetch, text, typed
 
 _HEAD = (*text("stripe_id"), *typed("jsonb", "seen"))
 TABLES: dict[type, Table] = {
-    Product: Table("billing_product", (*_HEAD, *text("name"), *typed("boolean", "active"))),
+    Product: Table("billing_product", (*_HEAD, *text("name", "tier_key"), *typed("boolean", "active"))),
     Price: Table(
         "billing_price",
         (
@@ -54,6 +54,8 @@ _TERMS = frozenset(
         "interval",
     }
 )
+# What decides about the tier that a price gives, besides its id.
+_MAPPED_BY = frozenset({"product", "lookup_key", "tier_key"})
 _LABELS = {Price: "price", Coupon: "coupon", Discount: "discount", Product: "product"}
 
 Registers = dict[str, list[Any]]
@@ -70,6 +72,8 @@ class Catalogue:
     discounts: dict[str, Discount] = field(default_factory=dict)
     coupons: dict[str, Coupon] = field(default_factory=dict)
     products: dict[str, Product] = field(default_factory=dict)
+    remapped: set[tuple[type, str]] = field(default_factory=set)
+    """Prices and products whose tier may be another one than before `merge`."""
     _asked: set[tuple[type, str]] = field(default_factory=set)
     _registers: dict[tuple[type, str], Registers] = field(default_factory=dict)
     _changed_prices: list[Price] = field(default_factory=list)
@@ -140,6 +144,8 @@ class Catalogue:
                     rows.append(_row(entry, registers))
                     if kind is Price:
                         self._changed_prices.append(entry)
+                    if changed & _MAPPED_BY and kind in (Price, Product):
+                        self.remapped.add((kind, stripe_id))
                     if changed & _TERMS:
                         changed_terms.add(f"{_LABELS[kind]}:{stripe_id}")
             TABLES[kind].write(self.workspace_id, self.mode, rows)

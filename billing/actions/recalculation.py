@@ -13,6 +13,7 @@ from billing.models import Recalculation
 from billing.modes import Mode
 from pqintel.queue import Doorbell
 
+from . import access
 from .bulk import fetch, run
 from .derived import derive
 
@@ -28,8 +29,13 @@ ON CONFLICT (workspace_id, mode) DO UPDATE SET
     reason = excluded.reason, cursor = '', asked_at = excluded.asked_at, done_at = NULL
 """
 _NEXT = """
-SELECT DISTINCT customer FROM billing_subscription
-WHERE workspace_id = %s AND mode = %s AND customer > %s ORDER BY customer LIMIT %s
+SELECT customer FROM (
+    (SELECT DISTINCT customer FROM billing_subscription
+     WHERE workspace_id = %(ws)s AND mode = %(mode)s AND customer > %(after)s ORDER BY customer LIMIT %(chunk)s)
+    UNION
+    (SELECT customer FROM billing_access
+     WHERE workspace_id = %(ws)s AND mode = %(mode)s AND customer > %(after)s ORDER BY customer LIMIT %(chunk)s)
+) known ORDER BY customer LIMIT %(chunk)s
 """
 
 
@@ -66,9 +72,11 @@ def _step(workspace_id: int, mode: Mode) -> bool:
     found = Recalculation.objects.select_for_update().filter(workspace_id=workspace_id, mode=mode, done_at=None).first()
     if found is None:
         return False
-    customers = [row[0] for row in fetch(_NEXT, (workspace_id, str(mode), found.cursor, CHUNK))]
+    place = {"ws": workspace_id, "mode": str(mode), "after": found.cursor, "chunk": CHUNK}
+    customers = [row[0] for row in fetch(_NEXT, place)]
     if customers:
         derive(workspace_id, str(mode), customers, now)
+        access.recompute(workspace_id, str(mode), customers, now)
         found.cursor = customers[-1]
     if len(customers) < CHUNK:
         found.done_at = now

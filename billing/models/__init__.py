@@ -1,5 +1,15 @@
 """Billing's tables. `Version` is the base; the rest is derived from it and can be rebuilt."""
 
+from .access import (
+    Access,
+    AccessOverride,
+    AccessPolicy,
+    MappingKind,
+    OverrideEffect,
+    PriceMapping,
+    PriceUse,
+    Tier,
+)
 from .catalogue import Coupon, Discount, Price, Product
 from .customers import Checkout, Customer, CustomerWord
 from .failures import Failure
@@ -13,6 +23,9 @@ from .versions import Version
 
 __all__ = [
     "OPEN_END",
+    "Access",
+    "AccessOverride",
+    "AccessPolicy",
     "BillingSettings",
     "Checkout",
     "ChurnAt",
@@ -25,16 +38,21 @@ __all__ = [
     "Failure",
     "HistoryEntry",
     "Invoice",
+    "MappingKind",
     "Movement",
     "MovementKind",
     "MrrSpan",
+    "OverrideEffect",
     "Payment",
     "PaymentLink",
     "PaymentStatus",
     "Price",
+    "PriceMapping",
+    "PriceUse",
     "Product",
     "Recalculation",
     "Subscription",
     "SyncState",
+    "Tier",
     "Version",
 ]

@@ -6,8 +6,11 @@ from .base import CatalogueEntry
 
 
 class Product(CatalogueEntry):
+    """A product; `tier_key` is what its metadata says under `tier`."""
+
     name = models.TextField(null=True)
     active = models.BooleanField(null=True)
+    tier_key = models.TextField(null=True)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("workspace", "mode", "stripe_id"), name="product_unique"),)

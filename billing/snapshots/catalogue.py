@@ -10,11 +10,12 @@ from .unknown import UNKNOWN, Unknown
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """Catalogue: a product's name."""
+    """Catalogue: a product's name, and `tier_key`: what its metadata says under `tier`, all that is kept of it."""
 
     id: str
     name: str | None | Unknown = UNKNOWN
     active: bool | None | Unknown = UNKNOWN
+    tier_key: str | None | Unknown = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

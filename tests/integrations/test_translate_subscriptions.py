@@ -194,6 +194,19 @@ def test_deleted_catalogue_entries_are_inactive() -> None:
     assert learn("price.deleted", {"id": "price_1", "active": True}).catalogue == (Price("price_1", active=False),)
     assert learn("plan.deleted", {"id": "gold", "object": "plan"}).catalogue == (Price("gold", active=False),)
     assert learn("product.deleted", {"id": "prod_1", "name": "A"}).catalogue == (Product("prod_1", "A", active=False),)
+
+
+def test_of_a_products_metadata_only_the_tier_is_kept() -> None:
+    def taught(**fields: object) -> object:
+        return learn("product.updated", {"id": "prod_1", **fields}).catalogue[0]
+
+    metadata = {"tier": "growth", "secret": "canary-metadata"}
+    assert taught(metadata=metadata) == Product("prod_1", tier_key="growth")
+    assert "canary" not in repr(taught(metadata=metadata))
+    assert taught(metadata={}) == taught(metadata={"tier": ""}) == Product("prod_1", tier_key=None)
+    assert taught() == Product("prod_1")
+    embedded = {"id": "price_1", "product": {"id": "prod_1", "metadata": metadata}}
+    assert learn("price.updated", embedded).catalogue[1] == Product("prod_1", tier_key="growth")
     assert learn("coupon.deleted", TERMS).catalogue == (Coupon("TEN", percent_off=Decimal(10), duration="forever"),)
 
 

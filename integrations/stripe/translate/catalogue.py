@@ -20,6 +20,7 @@ def product(part: Part, lesson: Lesson) -> None:
             id=part.need("id", part.ref),
             name=part.told("name", part.text),
             active=_active(part),
+            tier_key=_tier_key(part),
         )
     )
 
@@ -81,6 +82,14 @@ def read_price(part: Part) -> Price:
         lookup_key=part.told("lookup_key", part.text),
         currency_options=_currency_options(part),
     )
+
+
+def _tier_key(part: Part) -> str | None | Unknown:
+    """What the metadata says under `tier`: the one word of anybody's metadata that is kept."""
+    if "metadata" not in part.fields:
+        return UNKNOWN
+    metadata = part.part("metadata")
+    return (metadata.text("tier") or None) if metadata is not None else None
 
 
 def _active(part: Part) -> bool | None | Unknown:

@@ -1,0 +1,350 @@
+"""What a customer may use, since when and because of what: a function of their subscriptions' versions. Pure.
+
+The rules, in the order in which they apply:
+
+* a subscription that is `active`, `trialing` or `past_due` gives the tiers of its prices; `past_due` for as long as the
+  policy says. Collection paused with `void` gives nothing: to Stripe that means that the service is not provided, while
+  its other two ways of pausing mean that it goes on;
+* every other status gives the free tier of the policy, or nothing;
+* of several subscriptions and items the better counts: the highest tier, each feature at its best. Seats that a tier
+  includes do not add up, seats bought by quantity do; the larger of the two counts;
+* a price that nobody has mapped gives nothing, and is named;
+* an override adds to this, or stands instead of it.
+
+Since the versions are the same whatever order events arrived in, so is the answer.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from .rules import Resolution, Rules
+from .tiers import Gate, TierTerms, better_features, more_seats
+
+DAY: Final = 86_400
+_GIVING: Final = frozenset({"active", "trialing", "past_due"})
+_NOT_PROVIDED: Final = "void"
+
+
+class Reason(StrEnum):
+    """Why access is as it is; the first three are those of a subscription that gives it.
+
+    `unknown`: a status that is new to us, or a customer of whom nothing is known.
+    """
+
+    ACTIVE = "active"
+    TRIALING = "trialing"
+    PAST_DUE = "past_due"
+    OVERRIDE = "override"
+    UNMAPPED = "unmapped"
+    ADD_ON = "add_on"
+    GRACE_OVER = "grace_over"
+    UNPAID = "unpaid"
+    PAUSED = "paused"
+    INCOMPLETE = "incomplete"
+    ENDED = "ended"
+    NO_SUBSCRIPTION = "no_subscription"
+    UNKNOWN = "unknown"
+
+
+PAID_FOR: Final = frozenset({Reason.ACTIVE, Reason.TRIALING, Reason.PAST_DUE})
+_FALLEN: Final = {
+    **dict.fromkeys(_GIVING, Reason.PAUSED),  # its collection is paused
+    "unpaid": Reason.UNPAID,
+    "paused": Reason.PAUSED,
+    "incomplete": Reason.INCOMPLETE,
+    "incomplete_expired": Reason.ENDED,
+    "canceled": Reason.ENDED,
+}
+
+
+class Step(NamedTuple):
+    """A subscription from `second` (unix) on, until its next step; `items` are (price, quantity)."""
+
+    second: int
+    event_id: str
+    status: str
+    pause: str | None
+    items: tuple[tuple[str, int | None], ...]
+
+    @property
+    def gives(self) -> bool:
+        return self.status in _GIVING and self.pause != _NOT_PROVIDED
+
+
+class Override(NamedTuple):
+    """An override (models.AccessOverride) from `starts` to `ends` (None: open), unix seconds."""
+
+    id: int
+    exactly: bool
+    tier: str | None
+    features: Mapping[str, Gate]
+    seats: int | None
+    starts: int
+    ends: int | None
+
+
+class Given(NamedTuple):
+    """What may be used: tier, gates, seats (None = unlimited)."""
+
+    tier: str | None
+    features: dict[str, Gate]
+    seats: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A customer's access; see models.Access. Instants in unix seconds."""
+
+    given: Given
+    reason: Reason
+    since: int
+    cause: str
+    subscription: str | None
+    unmapped: tuple[str, ...]
+    overridden: bool
+    until: int | None
+
+
+class _Found(NamedTuple):
+    given: Given
+    reason: Reason
+    subscription: str | None
+    unmapped: tuple[str, ...]
+    override: Override | None
+    rules: tuple[tuple[int, str], ...]  # (changed at, name) of what somebody decided and this rests on
+
+
+def decide(
+    subscriptions: Mapping[str, Sequence[Step]], overrides: Sequence[Override], rules: Rules, now: int
+) -> Decision | None:
+    """A customer's access at `now` (unix seconds).
+
+    Args:
+        subscriptions: the steps of each, in order of time.
+        overrides: all the customer ever had.
+
+    Returns:
+        None for a customer who never had a subscription nor an override.
+    """
+    lives = {stripe_id: _changes(steps) for stripe_id, steps in sorted(subscriptions.items()) if steps}
+    case = _Case(lives, sorted(overrides, key=lambda o: (o.starts, o.id)), rules)
+    every = case.boundaries()
+    if not every:
+        return None
+    # An event's second may lie a little ahead of our own clock; it counts all the same.
+    at = max(now, *(life[-1].second for life in lives.values())) if lives else now
+    past = [second for second in every if second <= at]
+    if not past:
+        return None
+    found = case.at(at)
+    began = past[-1]
+    for second in reversed(past):
+        if case.at(second).given != found.given:
+            break
+        began = second
+    since, cause = began, case.cause(began)
+    if found.rules and (latest := max(found.rules))[0] > since:
+        since, cause = latest
+    until = min((second for second in case.own_boundaries() if second > at), default=None)
+    return Decision(
+        found.given,
+        found.reason,
+        since,
+        cause,
+        found.subscription,
+        found.unmapped,
+        found.override is not None,
+        until,
+    )
+
+
+def _changes(steps: Iterable[Step]) -> list[Step]:
+    """One step per second, the last one of it, and only those that differ from the one before."""
+    last_of_second = {step.second: step for step in steps}
+    kept: list[Step] = []
+    for step in last_of_second.values():
+        if not kept or kept[-1][2:] != step[2:]:
+            kept.append(step)
+    return kept
+
+
+class _Case:
+    """One customer's subscriptions and overrides under the rules."""
+
+    def __init__(self, lives: Mapping[str, list[Step]], overrides: Sequence[Override], rules: Rules) -> None:
+        self.lives, self.overrides, self.rules = lives, overrides, rules
+        self._seconds = {stripe_id: [step.second for step in life] for stripe_id, life in lives.items()}
+        self._graces = dict(self._grace_ends())
+
+    def boundaries(self) -> list[int]:
+        """Every instant at which something may change, in order."""
+        steps = {second for seconds in self._seconds.values() for second in seconds}
+        return sorted(steps | self.own_boundaries())
+
+    def own_boundaries(self) -> set[int]:
+        """Those at which it changes without any event."""
+        starts = {override.starts for override in self.overrides}
+        ends = {override.ends for override in self.overrides if override.ends is not None}
+        return starts | ends | {end for end, _ in self._graces.values()}
+
+    def cause(self, second: int) -> str:
+        """What happened at a boundary: an event's id, or "override:…"."""
+        found = self.at(second)
+        override = found.override
+        if override is not None and override.starts == second:
+            return f"override:{override.id}"
+        deciding = [found.subscription] if found.subscription else []
+        for stripe_id in [*deciding, *self.lives]:
+            for step in self.lives[stripe_id]:
+                if step.second == second:
+                    return step.event_id
+        for _, (end, event_id) in sorted(self._graces.items()):
+            if end == second:
+                return event_id
+        over = next((o for o in reversed(self.overrides) if second in (o.ends, o.starts)), None)
+        return f"override:{over.id}" if over else ""
+
+    def at(self, second: int) -> _Found:
+        """What may be used at an instant."""
+        now = {stripe_id: step for stripe_id in self.lives if (step := self._step(stripe_id, second)) is not None}
+        paid = self._paid(now, second)
+        override = next((o for o in reversed(self.overrides) if _holds(o, second)), None)
+        return paid if override is None else self._overridden(paid, override)
+
+    def _step(self, stripe_id: str, second: int) -> Step | None:
+        index = bisect_right(self._seconds[stripe_id], second)
+        return self.lives[stripe_id][index - 1] if index else None
+
+    def _grace_ends(self) -> Iterable[tuple[tuple[str, int], tuple[int, str]]]:
+        """By (subscription, second of the step): when a `past_due` step's grace ends, and the event that began it."""
+        days = self.rules.past_due_days
+        if days is None:
+            return
+        for stripe_id, life in self.lives.items():
+            began: Step | None = None
+            for step in life:
+                began = (began or step) if step.status == "past_due" else None
+                if began is not None:
+                    yield (stripe_id, step.second), (began.second + days * DAY, began.event_id)
+
+    def _paid(self, now: Mapping[str, Step], second: int) -> _Found:
+        giving, fallen = [], []
+        for stripe_id, step in now.items():
+            grace = self._graces.get((stripe_id, step.second))
+            if step.gives and (grace is None or second < grace[0]):
+                giving.append((stripe_id, step))
+            else:
+                reason = Reason.GRACE_OVER if step.gives else _FALLEN.get(step.status, Reason.UNKNOWN)
+                fallen.append((step.second, stripe_id, reason))
+        lines = [(stripe_id, step, *item) for stripe_id, step in giving for item in step.items]
+        resolved = {price: self.rules.resolve(price) for _, _, price, _ in lines}
+        unmapped = tuple(sorted(price for price, what in resolved.items() if not what.mapped))
+        best = self._best(lines, resolved)
+        if best is not None:
+            stripe_id, step, tier = best
+            held = self._held(lines, resolved)
+            told = [what for _, _, price, _ in lines if (what := resolved[price]).tier == tier.key]
+            return _Found(
+                Given(tier.key, better_features(*(t.features for t, _ in held)), _seats(held)),
+                Reason(step.status),
+                stripe_id,
+                unmapped,
+                None,
+                (*_touched(told), *_tier_touched(tier)),
+            )
+        if giving:
+            reason, stripe_id = (Reason.UNMAPPED if unmapped else Reason.ADD_ON), giving[0][0]
+        else:
+            _, stripe_id, reason = max(fallen, default=(0, "", Reason.NO_SUBSCRIPTION))
+        told = list(resolved.values())
+        return self._fallen(reason, stripe_id or None, unmapped, _touched(told))
+
+    def _best(
+        self, lines: Sequence[tuple[str, Step, str, int | None]], resolved: Mapping[str, Resolution]
+    ) -> tuple[str, Step, TierTerms] | None:
+        """The line with the highest tier; of equals the subscription with the smallest id."""
+        best: tuple[str, Step, TierTerms] | None = None
+        for stripe_id, step, price, _ in lines:
+            tier = self.rules.tiers.get(resolved[price].tier or "")
+            if tier is not None and (best is None or _height(tier) > _height(best[2])):
+                best = stripe_id, step, tier
+        return best
+
+    def _held(
+        self, lines: Sequence[tuple[str, Step, str, int | None]], resolved: Mapping[str, Resolution]
+    ) -> list[tuple[TierTerms, int]]:
+        """Every tier that is paid for, with the quantity bought of it."""
+        bought: dict[str, int] = {}
+        for _, _, price, quantity in lines:
+            if key := resolved[price].tier:
+                bought[key] = bought.get(key, 0) + (1 if quantity is None else quantity)
+        return [(self.rules.tiers[key], quantity) for key, quantity in sorted(bought.items())]
+
+    def _fallen(
+        self, reason: Reason, stripe_id: str | None, unmapped: tuple[str, ...], touched: Iterable[tuple[int, str]]
+    ) -> _Found:
+        tier = self.rules.fallback
+        changed = self.rules.policy_changed_at
+        rules = (*touched, *([(changed, "policy")] if changed else []), *_tier_touched(tier))
+        return _Found(given_by(tier), reason, stripe_id, unmapped, None, rules)
+
+    def _overridden(self, paid: _Found, override: Override) -> _Found:
+        tier = self.rules.tiers.get(override.tier or "")
+        if override.exactly:
+            given = Given(
+                tier.key if tier else None,
+                dict(sorted({**(tier.features if tier else {}), **override.features}.items())),
+                override.seats if override.seats is not None else given_by(tier).seats,
+            )
+        else:
+            has = self.rules.tiers.get(paid.given.tier or "")
+            higher = tier if tier and (has is None or _height(tier) > _height(has)) else has
+            given = Given(
+                higher.key if higher else None,
+                better_features(paid.given.features, tier.features if tier else {}, override.features),
+                more_seats(
+                    paid.given.seats, tier.seat_limit if tier else 0, 0 if override.seats is None else override.seats
+                ),
+            )
+        decides = override.exactly or given.tier != paid.given.tier
+        reason = Reason.OVERRIDE if decides else paid.reason
+        return paid._replace(given=given, reason=reason, override=override, rules=(*paid.rules, *_tier_touched(tier)))
+
+
+def given_by(tier: TierTerms | None) -> Given:
+    """What a tier gives by itself; None = no access."""
+    if tier is None:
+        return Given(None, {}, 0)
+    return Given(tier.key, dict(sorted(tier.features.items())), tier.seat_limit)
+
+
+def _seats(held: Sequence[tuple[TierTerms, int]]) -> int | None:
+    """Seats that tiers include do not add up; seats bought by quantity do, each tier's up to its limit."""
+    included = [tier.seat_limit for tier, _ in held if not tier.seats_by_quantity]
+    bought = [
+        quantity if tier.seat_limit is None else min(quantity, tier.seat_limit)
+        for tier, quantity in held
+        if tier.seats_by_quantity
+    ]
+    return more_seats(*included, sum(bought))
+
+
+def _height(tier: TierTerms) -> tuple[int, str]:
+    return tier.rank, tier.key
+
+
+def _holds(override: Override, second: int) -> bool:
+    return override.starts <= second and (override.ends is None or second < override.ends)
+
+
+def _touched(told: Iterable[Resolution]) -> list[tuple[int, str]]:
+    return [what.touched for what in told if what.touched[0]]
+
+
+def _tier_touched(tier: TierTerms | None) -> list[tuple[int, str]]:
+    return [(tier.changed_at, f"tier:{tier.key}")] if tier is not None and tier.changed_at else []

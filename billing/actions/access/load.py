@@ -1,0 +1,158 @@
+"""Everything that decides about the access of some customers, in one statement."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from billing.access.decide import Override, Step
+from billing.access.rules import MappingTerms, PriceTerms, Rules, default_tiers
+from billing.access.tiers import DEFAULT_FREE, TierTerms
+from billing.actions.bulk import fetch
+
+# A subscription's steps are those of its chosen versions in which something moved that access depends on. Mappings of
+# prices by id may be many, one for each customer even: only those that speak of these customers' prices are read.
+_LOAD: Final = """
+WITH mine AS MATERIALIZED (
+    SELECT unnest(%(customers)s::text[]) AS customer
+    UNION
+    SELECT customer FROM billing_priceuse WHERE workspace_id = %(ws)s AND mode = %(mode)s AND price = ANY(%(prices)s)
+    UNION
+    SELECT u.customer FROM billing_price p
+    JOIN billing_priceuse u ON u.workspace_id = %(ws)s AND u.mode = %(mode)s AND u.price = p.stripe_id
+    WHERE p.workspace_id = %(ws)s AND p.mode = %(mode)s AND p.product = ANY(%(products)s)
+), moves AS (
+    SELECT m.customer, v.object_id, v.position, v.event_id, w.state ->> 'status' AS status,
+           w.state ->> 'pause_behavior' AS pause, w.state -> 'items' AS items,
+           lag(jsonb_build_array(w.state -> 'status', w.state -> 'pause_behavior', w.state -> 'items'))
+               OVER (PARTITION BY v.object_id ORDER BY v.position) AS before
+    FROM mine m
+    JOIN billing_subscription s ON s.workspace_id = %(ws)s AND s.mode = %(mode)s AND s.customer = m.customer
+    JOIN billing_version v ON v.workspace_id = %(ws)s AND v.mode = %(mode)s AND v.kind = 'subscription'
+        AND v.object_id = s.stripe_id AND v.chosen
+    CROSS JOIN LATERAL (SELECT coalesce(v.resolved, v.state) AS state) w
+), steps AS MATERIALIZED (
+    SELECT * FROM moves WHERE before IS DISTINCT FROM jsonb_build_array(to_jsonb(status), to_jsonb(pause), items)
+), used AS MATERIALIZED (
+    SELECT DISTINCT i ->> 'price' AS price FROM steps CROSS JOIN LATERAL jsonb_array_elements(items) i
+)
+SELECT 'customer', jsonb_build_array(customer) FROM mine
+UNION ALL
+SELECT 'step', jsonb_build_array(customer, object_id, position, event_id, status, pause, items) FROM steps
+UNION ALL
+SELECT 'price', jsonb_build_array(p.stripe_id, p.lookup_key, d.tier_key) FROM billing_price p
+LEFT JOIN billing_product d ON d.workspace_id = %(ws)s AND d.mode = %(mode)s AND d.stripe_id = p.product
+WHERE p.workspace_id = %(ws)s AND p.mode = %(mode)s AND p.stripe_id IN (SELECT price FROM used)
+UNION ALL
+SELECT 'mapping', jsonb_build_array(kind, value, tier, removed, extract(epoch FROM changed_at)::bigint)
+FROM billing_pricemapping
+WHERE workspace_id = %(ws)s AND mode = %(mode)s AND (kind <> 'price' OR value IN (SELECT price FROM used))
+UNION ALL
+SELECT 'tier', jsonb_build_array(key, name, rank, features, seat_limit, seats_by_quantity,
+                                 extract(epoch FROM changed_at)::bigint)
+FROM billing_tier WHERE workspace_id = %(ws)s
+UNION ALL
+SELECT 'policy', jsonb_build_array(free_tier, past_due_days, extract(epoch FROM changed_at)::bigint)
+FROM billing_accesspolicy WHERE workspace_id = %(ws)s
+UNION ALL
+SELECT 'override', jsonb_build_array(o.customer, o.id, o.effect = 'exactly', o.tier, o.features, o.seats,
+                                     extract(epoch FROM o.created_at)::bigint,
+                                     extract(epoch FROM least(o.expires_at, o.revoked_at))::bigint)
+FROM mine m
+JOIN billing_accessoverride o ON o.workspace_id = %(ws)s AND o.mode = %(mode)s AND o.customer = m.customer
+UNION ALL
+SELECT 'access', jsonb_build_array(a.customer, a.tier, a.features, a.seats, a.reason,
+                                   extract(epoch FROM a.since)::bigint, a.cause, a.subscription, a.unmapped,
+                                   a.overridden, extract(epoch FROM a.until)::bigint)
+FROM mine m JOIN billing_access a ON a.workspace_id = %(ws)s AND a.mode = %(mode)s AND a.customer = m.customer
+UNION ALL
+SELECT DISTINCT 'announced', jsonb_build_array(h.object_id) FROM used u
+JOIN billing_historyentry h ON h.workspace_id = %(ws)s AND h.mode = %(mode)s AND h.object_kind = 'price'
+    AND h.object_id = u.price AND h.kind = 'price.unmapped'
+"""
+ROW: Final = (
+    "customer",
+    "tier",
+    "features",
+    "seats",
+    "reason",
+    "since",
+    "cause",
+    "subscription",
+    "unmapped",
+    "overridden",
+    "until",
+)
+"""The columns of an Access row, as they are written and as they are read back; instants in unix seconds."""
+
+
+@dataclass(slots=True)
+class Cases:
+    """What there is to know of some customers.
+
+    `subscriptions` are by customer and id, their steps in order of time; `stored` are the rows that there are;
+    `announced` are prices that history has called unmapped already.
+    """
+
+    customers: list[str] = field(default_factory=list)
+    subscriptions: dict[str, dict[str, list[Step]]] = field(default_factory=dict)
+    overrides: dict[str, list[Override]] = field(default_factory=dict)
+    stored: dict[str, dict[str, Any]] = field(default_factory=dict)
+    announced: set[str] = field(default_factory=set)
+    rules: Rules = field(default_factory=Rules)
+
+    def uses(self) -> set[tuple[str, str]]:
+        """Every (price, customer) that these subscriptions ever were."""
+        return {
+            (price, customer)
+            for customer, lives in self.subscriptions.items()
+            for steps in lives.values()
+            for step in steps
+            for price, _ in step.items
+        }
+
+
+def load(
+    workspace_id: int, mode: str, customers: Iterable[str], prices: Iterable[str] = (), products: Iterable[str] = ()
+) -> Cases:
+    """Read the cases of these customers, and of those who ever used one of the prices or products. One statement."""
+    params = {
+        "ws": workspace_id,
+        "mode": str(mode),
+        "customers": sorted(set(customers)),
+        "prices": sorted(set(prices)),
+        "products": sorted(set(products)),
+    }
+    told: dict[str, list[Any]] = {}
+    for what, document in fetch(_LOAD, params):
+        told.setdefault(what, []).append(json.loads(document) if isinstance(document, str) else document)
+    cases = Cases(
+        customers=sorted(row[0] for row in told.get("customer", ())),
+        stored={row[0]: dict(zip(ROW, row, strict=True)) for row in told.get("access", ())},
+        announced={row[0] for row in told.get("announced", ())},
+        rules=_rules(told),
+    )
+    for customer, stripe_id, position, event_id, status, pause, items in sorted(
+        told.get("step", ()), key=lambda row: (row[1], row[2])
+    ):
+        carried = tuple(sorted((item["price"], item.get("quantity")) for item in items or ()))
+        step = Step(position // 2, event_id, status, pause, carried)
+        cases.subscriptions.setdefault(customer, {}).setdefault(stripe_id, []).append(step)
+    for customer, *row in told.get("override", ()):
+        cases.overrides.setdefault(customer, []).append(Override(*row))
+    return cases
+
+
+def _rules(told: Mapping[str, list[Any]]) -> Rules:
+    tiers = {row[0]: TierTerms(*row) for row in told.get("tier", ())}
+    policy = next(iter(told.get("policy", ())), (DEFAULT_FREE, None, None))
+    return Rules(
+        tiers=tiers or default_tiers(),
+        mappings={(kind, value): MappingTerms(*rest) for kind, value, *rest in told.get("mapping", ())},
+        prices={row[0]: PriceTerms(*row[1:]) for row in told.get("price", ())},
+        free_tier=policy[0],
+        past_due_days=policy[1],
+        policy_changed_at=policy[2] or 0,
+    )
