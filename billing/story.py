@@ -22,6 +22,7 @@ SHOWN = (
     "payment.failed",
     "checkout.completed",
     "customer.deleted",
+    "price.unmapped",
 )
 _GOOD, _BAD, _NEUTRAL = "good", "bad", "neutral"
 
@@ -84,6 +85,10 @@ def _words(kind: str, before: dict[str, Any], after: dict[str, Any]) -> tuple[st
             return "Customer deleted", "", _NEUTRAL
         case "event.quarantined" | "event.replayed" | "event.dismissed":
             return _handling(kind, after)
+        case "price.unmapped":
+            return "Price without a plan", str(after.get("price") or ""), _BAD
+    if kind.startswith("access."):
+        return _access(kind, before, after)
     return kind.replace(".", " ").replace("_", " ").capitalize(), "", _NEUTRAL
 
 
@@ -119,6 +124,25 @@ def _change(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, str, st
     if "discounts" in after:
         return ("Discount applied" if after["discounts"] else "Discount ended"), "", _NEUTRAL
     return "Subscription changed", ", ".join(name.replace("_", " ") for name in sorted(after)), _NEUTRAL
+
+
+def _access(kind: str, before: dict[str, Any], after: dict[str, Any]) -> tuple[str, str, str]:
+    """What became of a customer's plan: from which to which, or their seats."""
+    titles = {
+        "access.granted": ("Access granted", _GOOD),
+        "access.upgraded": ("Access upgraded", _GOOD),
+        "access.downgraded": ("Access downgraded", _BAD),
+        "access.lost": ("Access lost", _BAD),
+        "access.changed": ("Access changed", _NEUTRAL),
+    }
+    title, tone = titles.get(kind, ("Access changed", _NEUTRAL))
+    was, now = (str(side.get("tier") or "none") for side in (before, after))
+    if kind == "access.granted":
+        return title, now, tone
+    if was != now:
+        return title, f"{was} → {now}", tone
+    seats = tuple("unlimited" if s.get("seats") is None else str(s["seats"]) for s in (before, after))
+    return title, f"seats {seats[0]} → {seats[1]}" if seats[0] != seats[1] else "features", tone
 
 
 def _items(before: Iterable[dict[str, Any]], after: Iterable[dict[str, Any]]) -> tuple[str, str, str]:

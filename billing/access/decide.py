@@ -69,7 +69,7 @@ class Step(NamedTuple):
     event_id: str
     status: str
     pause: str | None
-    items: tuple[tuple[str, int | None], ...]
+    items: tuple[tuple[str, int], ...]
 
     @property
     def gives(self) -> bool:
@@ -265,7 +265,7 @@ class _Case:
         return self._fallen(reason, stripe_id or None, unmapped, _touched(told))
 
     def _best(
-        self, lines: Sequence[tuple[str, Step, str, int | None]], resolved: Mapping[str, Resolution]
+        self, lines: Sequence[tuple[str, Step, str, int]], resolved: Mapping[str, Resolution]
     ) -> tuple[str, Step, TierTerms] | None:
         """The line with the highest tier; of equals the subscription with the smallest id."""
         best: tuple[str, Step, TierTerms] | None = None
@@ -276,13 +276,13 @@ class _Case:
         return best
 
     def _held(
-        self, lines: Sequence[tuple[str, Step, str, int | None]], resolved: Mapping[str, Resolution]
+        self, lines: Sequence[tuple[str, Step, str, int]], resolved: Mapping[str, Resolution]
     ) -> list[tuple[TierTerms, int]]:
         """Every tier that is paid for, with the quantity bought of it."""
         bought: dict[str, int] = {}
         for _, _, price, quantity in lines:
             if key := resolved[price].tier:
-                bought[key] = bought.get(key, 0) + (1 if quantity is None else quantity)
+                bought[key] = bought.get(key, 0) + quantity
         return [(self.rules.tiers[key], quantity) for key, quantity in sorted(bought.items())]
 
     def _fallen(

@@ -82,7 +82,8 @@ def spans(workspace: Workspace) -> list[tuple[int, int | None, str]]:
 
 def lines(workspace: Workspace) -> list[tuple[int, str]]:
     with scoped_transaction(workspace):
-        rows = HistoryEntry.objects.filter(superseded_at=None).order_by("happened_at", "kind")
+        rows = HistoryEntry.objects.filter(superseded_at=None).exclude(object_kind__in=("access", "price"))
+        rows = rows.order_by("happened_at", "kind")
         return [(int(h.happened_at.timestamp()) - T, h.kind) for h in rows]
 
 

@@ -11,6 +11,7 @@ from billing.access.decide import Override, Step
 from billing.access.rules import MappingTerms, PriceTerms, Rules, default_tiers
 from billing.access.tiers import DEFAULT_FREE, TierTerms
 from billing.actions.bulk import fetch
+from billing.order import ENDED
 
 # A subscription's steps are those of its chosen versions in which something moved that access depends on. Mappings of
 # prices by id may be many, one for each customer even: only those that speak of these customers' prices are read.
@@ -26,6 +27,8 @@ WITH mine AS MATERIALIZED (
 ), moves AS (
     SELECT m.customer, v.object_id, v.position, v.event_id, w.state ->> 'status' AS status,
            w.state ->> 'pause_behavior' AS pause, w.state -> 'items' AS items,
+           (w.state ->> 'created')::bigint AS created,
+           coalesce(w.state ->> 'ended_at', w.state ->> 'canceled_at')::bigint AS ended,
            lag(jsonb_build_array(w.state -> 'status', w.state -> 'pause_behavior', w.state -> 'items'))
                OVER (PARTITION BY v.object_id ORDER BY v.position) AS before
     FROM mine m
@@ -40,7 +43,8 @@ WITH mine AS MATERIALIZED (
 )
 SELECT 'customer', jsonb_build_array(customer) FROM mine
 UNION ALL
-SELECT 'step', jsonb_build_array(customer, object_id, position, event_id, status, pause, items) FROM steps
+SELECT 'step', jsonb_build_array(customer, object_id, position, event_id, status, pause, items, created, ended)
+FROM steps
 UNION ALL
 SELECT 'price', jsonb_build_array(p.stripe_id, p.lookup_key, d.tier_key) FROM billing_price p
 LEFT JOIN billing_product d ON d.workspace_id = %(ws)s AND d.mode = %(mode)s AND d.stripe_id = p.product
@@ -134,15 +138,30 @@ def load(
         announced={row[0] for row in told.get("announced", ())},
         rules=_rules(told),
     )
-    for customer, stripe_id, position, event_id, status, pause, items in sorted(
+    for customer, stripe_id, position, event_id, status, pause, items, created, ended in sorted(
         told.get("step", ()), key=lambda row: (row[1], row[2])
     ):
-        carried = tuple(sorted((item["price"], item.get("quantity")) for item in items or ()))
-        step = Step(position // 2, event_id, status, pause, carried)
-        cases.subscriptions.setdefault(customer, {}).setdefault(stripe_id, []).append(step)
+        step = Step(position // 2, event_id, status, pause, tuple(sorted(map(_item, items or ()))))
+        steps = cases.subscriptions.setdefault(customer, {}).setdefault(stripe_id, [])
+        steps += [step] if steps else _first(step, created, ended)
     for customer, *row in told.get("override", ()):
         cases.overrides.setdefault(customer, []).append(Override(*row))
     return cases
+
+
+def _item(item: Mapping[str, Any]) -> tuple[str, int]:
+    """Price and quantity; an item without a quantity (metered) counts as one."""
+    quantity = item.get("quantity")
+    return item["price"], 1 if quantity is None else quantity
+
+
+def _first(step: Step, created: int, ended: int | None) -> list[Step]:
+    """The first that is known of a subscription, with what it must have been before (actions/past.py)."""
+    if step.status in ENDED:
+        return [step if ended is None else step._replace(second=min(ended, step.second))]
+    if step.status == "past_due" and created < step.second:
+        return [step._replace(second=created, status="active"), step]
+    return [step._replace(second=min(created, step.second)) if step.gives else step]
 
 
 def _rules(told: Mapping[str, list[Any]]) -> Rules:

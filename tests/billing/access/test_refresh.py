@@ -17,7 +17,7 @@ from billing.access import for_customer
 from billing.actions import access as writing
 from billing.models import Access, AccessOverride, HistoryEntry, PriceMapping, PriceUse, Tier
 from billing.modes import Mode
-from billing.snapshots import ItemState, Learned, Price, Product
+from billing.snapshots import ItemState, Kind, Learned, Price, Product, Snapshot, SubscriptionState
 from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.tenancy import scope, scoped_transaction
 from tests.factories import (
@@ -280,6 +280,26 @@ def test_recompute_follows_rules_and_time(workspace: Workspace) -> None:
         writing.recompute(workspace.pk, "test", ["cus_1"], NOW + day)
     assert (access(workspace).tier, access(workspace).until, access(workspace).since) == ("growth", None, NOW + day)
     assert [kind for kind, _, _ in told(workspace)] == ["access.upgraded", "access.upgraded", "access.downgraded"]
+
+
+@pytest.mark.parametrize(
+    ("first", "since", "tier"),
+    [
+        (state(), 0, "growth"),
+        (state("past_due"), 0, "growth"),
+        (state("canceled", ended_at=T + 70, canceled_at=T + 40), 70, "free"),
+        (state("canceled", canceled_at=T + 40), 40, "free"),
+        (state("unpaid"), 500, "free"),
+    ],
+)
+def test_who_was_there_before_we_knew_had_access_before(
+    workspace: Workspace, first: SubscriptionState, since: int, tier: str
+) -> None:
+    found = Learned("pqread_1", "pqintel.read", T + 500, (Snapshot(Kind.SUBSCRIPTION, first, read=True),))
+    apply(workspace, catalogue(), found)
+    answer = access(workspace)
+    assert answer.since is not None
+    assert (int(answer.since.timestamp()) - T, answer.tier, answer.cause) == (since, tier, "pqread_1")
 
 
 def test_several_items_of_one_subscription(workspace: Workspace) -> None:
