@@ -70,6 +70,12 @@ class Subscription(StripeObject):
                 name="subscription_awaiting",
                 condition=~models.Q(awaiting=[]),
             ),
+            models.Index(
+                fields=("workspace", "mode", "stripe_id"),
+                name="subscription_scheduled",
+                condition=models.Q(status__in=("active", "past_due"))
+                & (models.Q(cancel_at_period_end=True) | models.Q(cancel_at__isnull=False)),
+            ),
         )
 
 

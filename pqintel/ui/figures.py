@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
 from typing import Protocol
 
 from babel.core import Locale
@@ -59,6 +60,21 @@ def percent(value: Decimal) -> str:
     if rounded == 0 and value > 0:
         return "<0.1%"
     return f"{rounded:,}%".replace("-", MINUS)
+
+
+def ratio(value: Fraction | None) -> str:
+    """A part of a whole in percent with two digits: `6.67%`; "n/a" where there is nothing to divide by."""
+    return "n/a" if value is None else f"{_decimal(value * 100, 2):,}%".replace("-", MINUS)
+
+
+def times(value: Fraction | None) -> str:
+    """How many times over, with one digit: `2.0`; "n/a" where there is nothing to divide by."""
+    return "n/a" if value is None else f"{_decimal(value, 1):,}".replace("-", MINUS)
+
+
+def _decimal(value: Fraction, digits: int) -> Decimal:
+    """Rounded half even, as round() does with fractions."""
+    return Decimal(round(value * 10**digits)).scaleb(-digits)
 
 
 def _dressed(plain: str, currency: str) -> tuple[str, str]:

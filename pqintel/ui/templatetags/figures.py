@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 
 from django import template
 from django.utils.html import format_html
@@ -29,6 +30,18 @@ def count(value: int | None) -> str:
 def percent(value: Decimal | None) -> str:
     """`{{ plan.share|percent }}`, of a Decimal 0–100: empty for None."""
     return "" if value is None else figures.percent(value)
+
+
+@register.filter
+def ratio(value: Fraction | None) -> str:
+    """`{{ churn.rate|ratio }}`: `6.67%`, or n/a."""
+    return figures.ratio(value)
+
+
+@register.filter
+def times(value: Fraction | None) -> str:
+    """`{{ quick_ratio|times }}`: `2.0`, or n/a."""
+    return figures.times(value)
 
 
 @register.filter
