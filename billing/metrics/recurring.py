@@ -79,7 +79,8 @@ def recurring(
     """The monthly amounts of `state` while it holds: from `since` (included) to `until` (excluded; None = no end).
 
     They step where a discount ends within that time. `customer_discounts` are the customer's own, which apply when
-    the subscription has none (neither itself nor on an item), as on Stripe's invoices.
+    the subscription itself has none: an invoice inherits its discounts from the one or the other, and those of items
+    are its lines' own.
 
     Items of zero amount have no segment. With terms missing the amounts are those without them.
     """
@@ -90,9 +91,7 @@ def recurring(
     lines = [
         line for item in state.items if (line := _line(item, state, prices, discounts, coupons, missing)) is not None
     ]
-    of_all = state.discounts
-    if not of_all and not any(item.discounts for item in state.items):
-        of_all = tuple(customer_discounts)
+    of_all = state.discounts or tuple(customer_discounts)
     whole = reductions(of_all, lines[0].currency, discounts, coupons, missing) if lines else ()
     segments: list[Segment] = []
     for starts, ends in _steps([*whole, *(reduction for line in lines for reduction in line.own)], since, until):

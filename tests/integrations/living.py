@@ -20,6 +20,8 @@ from integrations.stripe.translate import READ, parse, translate
 from pqintel.simulator.account import Account
 from pqintel.simulator.render import FAMILIES, NEWEST, Family, exists_in, render_event
 from pqintel.simulator.render.catalogue import render_coupon, render_price
+from pqintel.simulator.render.objects import render_object
+from pqintel.simulator.state import Customer, Invoice, PaymentIntent, Subscription
 from pqintel.simulator.truth import Truth
 from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.tenancy import scoped_transaction
@@ -33,11 +35,11 @@ def lessons(account: Account, family: Family = PLAIN) -> list[Learned]:
     bodies = [render_event(event, family) for event in account.events if exists_in(event, family)]
     told = [learned for body in bodies if (learned := translate(parse(json.dumps(body).encode()))) is not None]
     wanted = sorted({want for learned in told for want in learned.wanted})
-    for number, (what, identity) in enumerate(wanted):
+    for what, identity in wanted:
         if what == "price":
-            told.append(_read(number, account.start, render_price(account.prices[identity], NEWEST, tiers=True)))
+            told.append(_read(identity, account.start, render_price(account.prices[identity], NEWEST, tiers=True)))
         elif what == "coupon":
-            told.append(_read(number, account.start, render_coupon(account.coupons[identity])))
+            told.append(_read(identity, account.start, render_coupon(account.coupons[identity])))
     return told
 
 
@@ -92,8 +94,8 @@ def _kind(kind: str, involuntary: bool) -> str:
     return MovementKind.INVOLUNTARY_CHURN.value if involuntary else kind
 
 
-def _read(number: int, at: int, obj: dict[str, Any]) -> Learned:
-    event = {"id": f"pqread_{number}", "type": READ, "created": at, "livemode": False, "data": {"object": obj}}
+def _read(name: str, at: int, obj: dict[str, Any]) -> Learned:
+    event = {"id": f"pqread_{name}", "type": READ, "created": at, "livemode": False, "data": {"object": obj}}
     learned = translate(parse(json.dumps(event).encode()))
     assert learned is not None
     return learned
@@ -104,3 +106,20 @@ def shuffled(told: Sequence[Learned], seed: int, copies: int = 1) -> list[Learne
     many = [*told] * copies
     Random(seed).shuffle(many)
     return many
+
+
+def reads(account: Account, count: int, seed: int | str, family: Family = PLAIN) -> list[Learned]:
+    """What reads of the API at random instants would have shown: objects as they were when that second began."""
+    random = Random(f"reads:{seed}")
+    states: dict[str, list[tuple[int, Any]]] = {}
+    for entry in account.journal:
+        if isinstance(entry.state, Subscription | Invoice | PaymentIntent | Customer):
+            states.setdefault(entry.state.id, []).append((entry.at, entry.state))
+    told = []
+    for number, identity in enumerate(random.choices(sorted(states), k=count)):
+        first = states[identity][0][0]
+        at = random.randint(first + 1, max(first + 1, account.now))
+        state = [state for since, state in states[identity] if since < at][-1]
+        if not getattr(state, "deleted", False):  # of those, reads answer with a stub
+            told.append(_read(f"{seed}_{number}", at, render_object(state, family)))
+    return told
