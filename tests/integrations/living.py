@@ -112,8 +112,12 @@ def reads(account: Account, count: int, seed: int | str, family: Family = PLAIN)
     """What reads of the API at random instants would have shown: objects as they were when that second began."""
     random = Random(f"reads:{seed}")
     states: dict[str, list[tuple[int, Any]]] = {}
+    thrown_away = {event.after.id for event in account.events if event.type == "invoice.deleted"}
     for entry in account.journal:
-        if isinstance(entry.state, Subscription | Invoice | PaymentIntent | Customer):
+        if (
+            isinstance(entry.state, Subscription | Invoice | PaymentIntent | Customer)
+            and entry.state.id not in thrown_away
+        ):
             states.setdefault(entry.state.id, []).append((entry.at, entry.state))
     told = []
     for number, identity in enumerate(random.choices(sorted(states), k=count)):
