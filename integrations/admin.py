@@ -17,6 +17,7 @@ from pqintel.workspaces.staff import TenantAdmin
 from pqintel.workspaces.tenancy import everywhere, scoped_transaction
 
 from .models import (
+    Backfill,
     Connection,
     Drift,
     Gap,
@@ -207,3 +208,12 @@ class DriftAdmin(TenantAdmin):
     list_display = ("kind", "object_id", "field", "ours", "theirs", "workspace", "mode", "found_at", "repaired_at")
     list_filter = ("mode", "kind")
     found_by = ("object_id",)
+
+
+@admin.register(Backfill)
+class BackfillAdmin(TenantAdmin):
+    """How far the reading of an account has come, and what stands in its way."""
+
+    list_display = ("workspace", "mode", "stage", "started_at", "stepped_at", "finished_at", "waits_until", "failure")
+    list_filter = ("mode",)
+    found_by = ("failure",)

@@ -219,6 +219,16 @@ class DriftFactory(TenantFactory):
     found_at = THEN
 
 
+class BackfillFactory(OfConnectionFactory):
+    """One that reads its first list."""
+
+    class Meta:
+        model = integrations.Backfill
+
+    mode = factory.SelfAttribute("connection.mode")
+    stage = "customer"
+
+
 # --- billing ---------------------------------------------------------------------------------------------------------
 class RecordFactory(TenantFactory):
     """A billing row in test mode."""

@@ -1,5 +1,6 @@
 """Connections to Stripe, what they receive, and what is kept to explain it."""
 
+from .backfill import Backfill
 from .connections import (
     MODES,
     Connection,
@@ -15,6 +16,7 @@ from .recovery import Gap, Recovery
 
 __all__ = [
     "MODES",
+    "Backfill",
     "Connection",
     "ConnectionStatus",
     "Drift",

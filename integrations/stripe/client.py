@@ -23,6 +23,7 @@ from .readonly import ReadOnlyHTTP
 
 _SCOPE: Final = re.compile(r"\brak_\w+")
 _ACCOUNT: Final = re.compile(r"\bacct_\w+")
+_REASON: Final = re.compile(r"[a-z-]{1,40}")
 
 Json = dict[str, Any]
 
@@ -48,7 +49,11 @@ class NotFound(ReadFailed):
 
 
 class RateLimited(ReadFailed):
-    """429, after all repetitions."""
+    """429, after all repetitions. `reason` is Stripe's word for which limit it was, or empty."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(f"Stripe asks to slow down{f' ({reason})' if reason else ''}.")
+        self.reason = reason
 
 
 class Unreachable(ReadFailed):
@@ -71,12 +76,21 @@ class StripeReader:
     """Reads one account with one key. A context manager: it keeps its connection until it is closed.
 
     `base` is STRIPE_API_BASE unless given. A question that met 429, 5xx or a broken connection is repeated
-    `max_retries` times, after pauses of `first_delay` seconds, doubled each time.
+    `max_retries` times, after pauses of `first_delay` seconds, doubled each time. `per_second` is the most questions
+    that are begun in a second; None: as fast as answers come.
     """
 
     def __init__(
-        self, secret: Secret, *, base: str | None = None, max_retries: int = 3, first_delay: float = 0.5
+        self,
+        secret: Secret,
+        *,
+        base: str | None = None,
+        max_retries: int = 3,
+        first_delay: float = 0.5,
+        per_second: float | None = None,
     ) -> None:
+        self._pause = 1 / per_second if per_second else 0.0
+        self._next = 0.0
         base = (base or settings.STRIPE_API_BASE).rstrip("/")
         self._http = ReadOnlyHTTP(base, first_delay=first_delay)
         self.client = stripe.StripeClient(
@@ -121,6 +135,9 @@ class StripeReader:
 
     def ask(self, path: str, **parameters: Any) -> Answer:
         """GET a path of the API. Raises ReadFailed."""
+        if self._pause:
+            time.sleep(max(0.0, self._next - time.monotonic()))
+            self._next = time.monotonic() + self._pause
         begun_at, begun = datetime.now(UTC), time.monotonic()
         response: stripe.StripeResponse | ReadFailed
         try:
@@ -146,7 +163,8 @@ def _failure(error: stripe.StripeError) -> ReadFailed:
     if status == 404:
         return NotFound("Stripe has no such object.")
     if status == 429:
-        return RateLimited("Stripe asks to slow down.")
+        told = _REASON.fullmatch((error.headers or {}).get("Stripe-Rate-Limited-Reason") or "")
+        return RateLimited(told.group() if told else "")
     if status is not None and 400 <= status < 500:
         return RequestRefused(f"Stripe refused the question with status {status}.")
     return Unreachable("Stripe answered with an error of its own." if status else "Stripe could not be reached.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -22,7 +22,7 @@ from billing.actions import learn
 from billing.lanes import lane_parts
 from billing.modes import Mode
 from billing.snapshots import Learned
-from integrations.models import InboxState
+from integrations.models import Connection, InboxState
 from pqintel.queue import hold_lane
 from pqintel.vault import SealError
 from pqintel.workspaces.models import Workspace
@@ -31,7 +31,7 @@ from pqintel.workspaces.tenancy import scope
 
 from . import inbox, quarantine, reads
 from .inbox import Claimed, Delivered, Verdict
-from .intake import EVENT_PREFIX
+from .intake import EVENT_PREFIX, PAGE_PREFIX, one_by_one, put
 from .selftest import SELFTEST_PREFIX
 from .translate import Envelope, Untranslatable, envelope, parse, translate
 
@@ -49,11 +49,14 @@ WHERE c.workspace_id = %s AND c.mode = %s
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """What one visit to a lane did: `more` events still wait, or questions were `asked` that are due at once."""
+    """What one visit to a lane did: `more` events still wait, questions were `asked` that are due at once, or `pages`
+    of a backfill were among the events, so that it may read on.
+    """
 
     events: int
     more: bool
     asked: bool = False
+    pages: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,9 @@ class Lane:
     account_id: str | None
     open: bool
     asked: list[bool] = field(default_factory=list)
+    paged: list[bool] = field(default_factory=list)
+    pages: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """The pages of a batch by inbox id: where one object is at fault, the others come by themselves."""
 
 
 def drain(lane: int, seconds: float = SECONDS) -> Drained:
@@ -86,7 +92,7 @@ def drain(lane: int, seconds: float = SECONDS) -> Drained:
         if place is None:
             return Drained(events, more=False)
         more = place.open and inbox.waits(workspace_id, place.connection_id)
-        return Drained(events, more, asked=any(place.asked))
+        return Drained(events, more, asked=any(place.asked), pages=any(place.paged))
 
 
 def _visit(workspace_id: int, mode: Mode, until: float) -> tuple[Lane | None, int]:
@@ -101,7 +107,9 @@ def _visit(workspace_id: int, mode: Mode, until: float) -> tuple[Lane | None, in
         if batch:
             _process(place, batch)
             events += len(batch)
-        if len(batch) < inbox.BATCH and all(claimed.tries == 1 for claimed in batch):
+        # Half the weight: the next one would have been too heavy for the batch, or there is none.
+        full = len(batch) == inbox.BATCH or sum(len(claimed.sealed) for claimed in batch) > inbox.WEIGHT // 2
+        if not full and all(claimed.tries == 1 for claimed in batch):
             return place, events  # nothing else waited, or only what comes in smaller batches after a crash
         if time.monotonic() >= until:
             return place, events
@@ -134,6 +142,8 @@ def _process(place: Lane, batch: list[Claimed]) -> None:
         else:
             lessons.append((verdict, learned))
     _apply(place, lessons, verdicts, batch)
+    place.paged.append(bool(place.pages))
+    place.pages.clear()
 
 
 def _judge(place: Lane, claimed: Claimed) -> tuple[Verdict, Learned | None]:
@@ -147,20 +157,35 @@ def _judge(place: Lane, claimed: Claimed) -> tuple[Verdict, Learned | None]:
     try:
         event = parse(claimed.open(place.workspace_id))
         head = envelope(event)
+        if claimed.event_id.startswith(PAGE_PREFIX):
+            place.pages[claimed.id] = event
         if (foreign := _foreign(place, head)) is not None:
             return _verdict(claimed, InboxState.REJECTED, head, foreign), None
         learned = translate(event)
     except SoftTimeLimitExceeded:
         raise  # the visit's time is up, which says nothing about this event
     except (Untranslatable, SealError) as error:
-        return _verdict(claimed, InboxState.QUARANTINED, head, str(error)), None
+        return _given_up(place, _verdict(claimed, InboxState.QUARANTINED, head, str(error))), None
     except Exception as error:  # a bug of ours must not block the lane; the traceback goes to the log, without payload
         log.error("Event %s cannot be translated: %s", claimed.event_id, type(error).__name__, exc_info=_bare(error))
         reason = f"Our translation failed ({type(error).__name__}). Report it; replay it after the next update."
-        return _verdict(claimed, InboxState.QUARANTINED, head, reason), None
+        return _given_up(place, _verdict(claimed, InboxState.QUARANTINED, head, reason)), None
     if learned is None:
         return _verdict(claimed, InboxState.IGNORED, head), None
     return _verdict(claimed, InboxState.DONE, head), learned
+
+
+def _given_up(place: Lane, verdict: Verdict) -> Verdict:
+    """The verdict, unless the event is a page of several objects: then they come one by one, and one takes no other
+    along. Those that come are in the inbox before the page is settled; if that is tried again, they are there once.
+    """
+    page = place.pages.get(verdict.id)
+    if page is None or len(parts := one_by_one(page)) < 2:
+        return verdict
+    with transaction.atomic():
+        connection = Connection.objects.get(workspace_id=place.workspace_id, pk=place.connection_id)
+        put(connection, parts)
+    return replace(verdict, state=InboxState.DONE, reason=f"Its {len(parts)} objects are processed one by one.")
 
 
 def _bare(error: Exception) -> BaseException:
@@ -217,7 +242,7 @@ def _apply(
 def _quarantine(place: Lane, verdict: Verdict, others: Sequence[Verdict], error: Exception) -> None:
     kind = "The database refuses its values" if isinstance(error, DatabaseError) else "Applying it failed"
     reason = f"{kind} ({type(error).__name__}). Report it; replay it after the next update."
-    bad = Verdict(verdict.id, InboxState.QUARANTINED, reason, verdict.type, verdict.version, verdict.happened_at)
+    bad = _given_up(place, replace(verdict, state=InboxState.QUARANTINED, reason=reason))
     now = datetime.now(UTC)
     with transaction.atomic():
         set_aside = inbox.settle(place.workspace_id, [*others, bad], now)

@@ -16,24 +16,27 @@ from pqintel.vault import unseal
 
 BATCH: Final = 500
 SMALL_BATCH: Final = 50
+WEIGHT: Final = 4_000_000
+"""Bytes of a batch: as many as 500 rather long events have, or some pages of a hundred objects each."""
 SOLO_TRIES: Final = 3
 """How often a worker may die on an event alone before it is quarantined unseen."""
 
-# The oldest events that wait. What a worker died on before (tries > 0) comes in smaller batches, 500 -> 50 -> 1, and
-# the rest never waits behind it longer than its own turn. `tries` is committed before anything is tried.
-# MATERIALIZED, because before the first ANALYZE the planner expects one row and would compute `size` once for each.
+# The oldest events that wait, 500 or 4 MB of them. What a worker died on before (tries > 0) comes in smaller batches,
+# 500 -> 50 -> 1, and the rest never waits behind it longer than its own turn. `tries` is committed before anything is
+# tried. MATERIALIZED, because before the first ANALYZE the planner expects one row and would compute `size` for each.
 _CLAIM: Final = f"""
 WITH head AS MATERIALIZED (
-    SELECT id, tries, row_number() OVER oldest AS n, first_value(tries) OVER oldest AS first
+    SELECT id, tries, row_number() OVER oldest AS n, first_value(tries) OVER oldest AS first,
+        sum(weight) OVER oldest AS weight
     FROM (
-        SELECT id, tries FROM integrations_inboxevent
+        SELECT id, tries, octet_length(body) AS weight FROM integrations_inboxevent
         WHERE workspace_id = %(ws)s AND connection_id = %(conn)s AND state = 'pending' ORDER BY id LIMIT {BATCH}
     ) waiting
     WINDOW oldest AS (ORDER BY id)
 ),
 size AS MATERIALIZED (
     SELECT least(
-        count(*),
+        greatest(count(*) FILTER (WHERE weight <= {WEIGHT}), 1),
         min(n) FILTER (WHERE (tries > 0) <> (first > 0)) - 1,
         min({SMALL_BATCH}) FILTER (WHERE first = 1),
         min(1) FILTER (WHERE first > 1)

@@ -17,6 +17,8 @@ from .translate import READ
 
 EVENT_PREFIX: Final = "pqread_"
 """Begins the id of every event that we make of what was read."""
+PAGE_PREFIX: Final = f"{EVENT_PREFIX}page_"
+"""Begins that of a whole page of objects."""
 
 # Only what is not there, in any state: a redelivery would arm a quarantined event again, a read must not.
 _PUT: Final = """
@@ -43,6 +45,14 @@ def read_event(mode: str, carried: Mapping[str, Any], asked_at: datetime) -> dic
         "livemode": mode == "live",
         "data": {"object": carried},
     }
+
+
+def one_by_one(page: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The objects of a page as events of their own, whose ids follow from the page's."""
+    return [
+        {**page, "id": f"{page['id'].replace(PAGE_PREFIX, EVENT_PREFIX)}_{n}", "data": {"object": each}}
+        for n, each in enumerate(page["data"]["object"]["data"])
+    ]
 
 
 def known_ids(workspace_id: int, mode: str, event_ids: Sequence[str]) -> set[str]:

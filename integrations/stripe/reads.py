@@ -18,6 +18,7 @@ from integrations.models import Connection, Read
 from .client import Answer, NotFound, ReadFailed, StripeReader
 from .intake import EVENT_PREFIX, put, read_event
 from .kinds import Kind
+from .whole import complete
 
 __all__ = ["EVENT_PREFIX", "answer_due", "ask"]
 
@@ -138,7 +139,9 @@ def _look(reader: StripeReader, question: Read) -> Answer:
     if what.startswith("discount:"):
         what = "customer" if object_id.startswith("cus_") else "subscription"
     kind, expand = _EXPAND[what]
-    return reader.ask(f"{kind.path}/{quote(object_id, safe='')}", expand=list(expand))
+    found = reader.ask(f"{kind.path}/{quote(object_id, safe='')}", expand=list(expand))
+    complete(reader, [found.json])
+    return found
 
 
 def _put_off(questions: list[Read], failure: str) -> None:

@@ -10,8 +10,8 @@ from django.db import connection, transaction
 
 from billing.lanes import lane_parts
 from integrations.models import Connection
+from integrations.stripe import backfill, inbox, quarantine
 from integrations.stripe import drain as draining
-from integrations.stripe import inbox, quarantine
 from integrations.stripe.webhook import doorbell
 from pqintel.queue import RUNG, Turns
 from pqintel.workspaces.models import Workspace
@@ -53,6 +53,8 @@ def drain(self: Task[..., int], lane: int) -> int:
         doorbell.ring(lane)
     if drained.asked:
         read_bell.ring(lane)
+    if drained.pages:
+        backfill.bell.ring(lane)
     return drained.events
 
 

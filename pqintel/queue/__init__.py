@@ -9,7 +9,7 @@
 """
 
 from .doorbell import RUNG, Doorbell
-from .lane import hold_lane
+from .lane import Work, hold_lane
 from .turns import Turns
 
-__all__ = ["RUNG", "Doorbell", "Turns", "hold_lane"]
+__all__ = ["RUNG", "Doorbell", "Turns", "Work", "hold_lane"]

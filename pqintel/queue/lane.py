@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import IntEnum
 
 from django.db import connection
 
-_SPACE = 0x5051 << 44
-"""Keeps our advisory locks apart from anybody else's in the same database."""
+
+class Work(IntEnum):
+    """What a lane is held for. Each is a lock of its own: who reads for a lane does not keep others from writing.
+
+    The numbers keep our advisory locks apart from anybody else's in the same database.
+    """
+
+    WRITING = 0x5051 << 44
+    BACKFILL = 0x5052 << 44
 
 
 @contextmanager
-def hold_lane(lane: int) -> Iterator[bool]:
+def hold_lane(lane: int, work: Work = Work.WRITING) -> Iterator[bool]:
     """Try to hold a lane; gives whether it is held. Never waits. Must be entered outside a transaction.
 
     The lock belongs to the database session, not to a transaction: it spans the batches, and a killed worker's lock
     goes with its connection (a vanished host's after `tcp_user_timeout`).
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", (_SPACE + lane,))
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", (work + lane,))
         row = cursor.fetchone()
     held = bool(row and row[0])
     try:
@@ -27,13 +35,13 @@ def hold_lane(lane: int) -> Iterator[bool]:
     finally:
         # A broken or re-made connection holds nothing any more.
         if held and connection.connection is not None and not connection.connection.closed:
-            _release(lane)
+            _release(work + lane)
 
 
-def _release(lane: int) -> None:
+def _release(lock: int) -> None:
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", (_SPACE + lane,))
+            cursor.execute("SELECT pg_advisory_unlock(%s)", (lock,))
     except BaseException:
         connection.close()  # it outlives the task, and the lock must not
         raise

@@ -13,7 +13,7 @@ from typing import Final
 from django.db import transaction
 
 from integrations.models import Connection, ConnectionStatus
-from integrations.stripe import connections
+from integrations.stripe import backfill, connections
 from integrations.stripe.accounts import AccountConflict
 from pqintel.vault import SealError
 
@@ -102,7 +102,14 @@ def promote_now(connection: Connection) -> Connection:
         row = connections.locked(connection)
         row.checks, row.next_check = [], ""
         row.save(update_fields=["checks", "next_check"])
-        return connections.promote(row, None)
+        return _promoted(row, None)
+
+
+def _promoted(row: Connection, account_id: str | None) -> Connection:
+    """Promote the drafts, and read what the account holds if that has not been done. Raises AccountConflict."""
+    row = connections.promote(row, account_id)
+    backfill.start_for(row)
+    return row
 
 
 def _conclude(row: Connection, run: Run) -> Connection:
@@ -115,7 +122,7 @@ def _conclude(row: Connection, run: Run) -> Connection:
         if not run.failed:
             try:
                 with transaction.atomic():
-                    return connections.promote(row, run.notes.get("account_id"))
+                    return _promoted(row, run.notes.get("account_id"))
             except AccountConflict as conflict:  # somebody was faster than this run
                 return _write(row, run.record("account", Outcome(State.FAILED, str(conflict), conflict.remedy)))
         if run.subject is Subject.WORKING and run.breaks and row.status == ConnectionStatus.CONNECTED:
