@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from .models import Checkout, Customer, Price, Product
+from .models import Customer, Price, Product
 from .modes import Mode
 
 _INTERVALS: Final = {"day": "daily", "week": "weekly", "month": "monthly", "year": "yearly"}
@@ -24,15 +24,10 @@ class PlanName:
 
 
 def customer_labels(workspace_id: int, mode: Mode, customers: Iterable[str | None]) -> dict[str, str]:
-    """A label for each of the customers that are known: name, else email, else id. One or two queries, in scope."""
+    """A label for each of the customers that are known: name, else email, else id. One query, in scope."""
     ids = {customer for customer in customers if customer}
     rows = Customer.objects.filter(workspace_id=workspace_id, mode=mode, stripe_id__in=ids)
-    labels = {customer.stripe_id: str(customer) for customer in rows} if ids else {}
-    # A customer whose own event has not come yet is known by the checkout that brought them.
-    if strangers := [stripe_id for stripe_id in ids if labels.get(stripe_id, stripe_id) == stripe_id]:
-        checkouts = Checkout.objects.filter(workspace_id=workspace_id, mode=mode, customer__in=strangers)
-        labels |= {c.customer: label for c in checkouts if c.customer and (label := c.name or c.email)}
-    return labels
+    return {customer.stripe_id: str(customer) for customer in rows} if ids else {}
 
 
 def plan_names(workspace_id: int, mode: Mode, prices: Iterable[str]) -> dict[str, PlanName]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from .declines import for_team
 from .models import HistoryEntry
 from .modes import Mode
 from .money import Money
@@ -16,9 +17,24 @@ from .names import customer_labels
 SHOWN = (
     "subscription.started",
     "subscription.changed",
+    "subscription.activated",
+    "subscription.trial_started",
+    "subscription.trial_will_end",
+    "subscription.trial_converted",
+    "subscription.cancel_scheduled",
+    "subscription.cancel_withdrawn",
+    "subscription.past_due",
+    "subscription.unpaid",
+    "subscription.recovered",
+    "subscription.paused",
+    "subscription.resumed",
+    "subscription.collection_paused",
+    "subscription.collection_resumed",
     "subscription.ended",
     "invoice.paid",
+    "invoice.partly_paid",
     "invoice.payment_failed",
+    "invoice.payment_action_required",
     "payment.failed",
     "checkout.completed",
     "customer.deleted",
@@ -63,6 +79,9 @@ def line(entry: HistoryEntry, customer_label: str) -> Line:
 
 
 def _words(kind: str, before: dict[str, Any], after: dict[str, Any]) -> tuple[str, str, str]:
+    if kind in _TITLES:
+        title, tone = _TITLES[kind]
+        return title, "", tone
     match kind:
         case "subscription.started":
             return ("Trial started" if after.get("status") == "trialing" else "Subscription started"), "", _GOOD
@@ -71,18 +90,13 @@ def _words(kind: str, before: dict[str, Any], after: dict[str, Any]) -> tuple[st
             return "Subscription ended", "after failed payments" if failed else "", _BAD
         case "subscription.changed":
             return _change(before, after)
-        case "invoice.paid":
-            return "Invoice paid", "", _GOOD
         case "invoice.payment_failed":
             attempt = after.get("attempt_count")
             return "Payment failed", f"attempt {attempt}" if attempt else "", _BAD
+        case "invoice.status_changed":
+            return _INVOICE_STATUS.get(str(after.get("status")), ("Invoice changed", "", _NEUTRAL))
         case "payment.failed":
-            reason = after.get("decline_code") or after.get("code") or ""
-            return "Card declined", str(reason).replace("_", " "), _BAD
-        case "checkout.completed":
-            return "Checkout completed", "", _GOOD
-        case "customer.deleted":
-            return "Customer deleted", "", _NEUTRAL
+            return "Card declined", for_team(after.get("code"), after.get("decline_code")), _BAD
         case "event.quarantined" | "event.replayed" | "event.dismissed":
             return _handling(kind, after)
         case "price.unmapped":
@@ -90,6 +104,39 @@ def _words(kind: str, before: dict[str, Any], after: dict[str, Any]) -> tuple[st
     if kind.startswith("access."):
         return _access(kind, before, after)
     return kind.replace(".", " ").replace("_", " ").capitalize(), "", _NEUTRAL
+
+
+_TITLES = {
+    "subscription.found": ("Subscription found", _NEUTRAL),
+    "subscription.activated": ("Subscription active", _GOOD),
+    "subscription.trial_started": ("Trial started", _GOOD),
+    "subscription.trial_will_end": ("Trial ends soon", _NEUTRAL),
+    "subscription.trial_converted": ("Trial became a subscription", _GOOD),
+    "subscription.cancel_scheduled": ("Cancellation scheduled", _BAD),
+    "subscription.cancel_withdrawn": ("Cancellation withdrawn", _GOOD),
+    "subscription.past_due": ("Payment overdue", _BAD),
+    "subscription.unpaid": ("Subscription unpaid", _BAD),
+    "subscription.recovered": ("Payment recovered", _GOOD),
+    "subscription.paused": ("Subscription paused", _NEUTRAL),
+    "subscription.resumed": ("Subscription resumed", _GOOD),
+    "subscription.collection_paused": ("Collection paused", _NEUTRAL),
+    "subscription.collection_resumed": ("Collection resumed", _NEUTRAL),
+    "invoice.paid": ("Invoice paid", _GOOD),
+    "invoice.partly_paid": ("Invoice paid in part", _NEUTRAL),
+    "invoice.payment_action_required": ("Customer must confirm the payment", _BAD),
+    "payment.succeeded": ("Payment received", _GOOD),
+    "checkout.completed": ("Checkout completed", _GOOD),
+    "customer.found": ("Customer found", _NEUTRAL),
+    "customer.deleted": ("Customer deleted", _NEUTRAL),
+}
+_INVOICE_STATUS = {
+    "draft": ("Invoice drafted", "", _NEUTRAL),
+    "open": ("Invoice opened", "", _NEUTRAL),
+    "paid": ("Invoice paid", "", _GOOD),
+    "void": ("Invoice voided", "", _NEUTRAL),
+    "uncollectible": ("Invoice written off", "", _BAD),
+    "deleted": ("Draft invoice deleted", "", _NEUTRAL),
+}
 
 
 def _handling(kind: str, after: dict[str, Any]) -> tuple[str, str, str]:
@@ -102,23 +149,8 @@ def _handling(kind: str, after: dict[str, Any]) -> tuple[str, str, str]:
 
 def _change(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, str, str]:
     """The most telling of the fields that moved."""
-    if "status" in after:
-        was, now = before.get("status"), after["status"]
-        titles = {
-            "active": ("Trial became a subscription" if was == "trialing" else "Subscription active", _GOOD),
-            "past_due": ("Payment overdue", _BAD),
-            "unpaid": ("Subscription unpaid", _BAD),
-            "paused": ("Subscription paused", _NEUTRAL),
-            "trialing": ("Trial started", _GOOD),
-        }
-        title, tone = titles.get(now, (f"Subscription {str(now).replace('_', ' ')}", _NEUTRAL))
-        return title, "", tone
-    if after.get("cancel_at") or after.get("cancel_at_period_end"):
-        return "Cancellation scheduled", "", _BAD
-    if "cancel_at" in after or "cancel_at_period_end" in after:
-        return "Cancellation withdrawn", "", _GOOD
-    if "pause_behavior" in after:
-        return ("Collection paused" if after["pause_behavior"] else "Collection resumed"), "", _NEUTRAL
+    if "status" in after:  # a status without a kind of its own
+        return f"Subscription {str(after['status']).replace('_', ' ')}", "", _NEUTRAL
     if "items" in after:
         return _items(before.get("items") or [], after["items"])
     if "discounts" in after:

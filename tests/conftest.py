@@ -10,6 +10,7 @@ from allauth.account.internal.flows.login import record_authentication
 from django.core.cache import cache
 from django.http import HttpRequest
 from django.test import Client
+from hypothesis import settings as hypothesis_settings
 
 from pqintel.workspaces.models import User, Workspace
 from pqintel.workspaces.roles import Role
@@ -17,6 +18,10 @@ from tests import flushing
 from tests.factories import MembershipFactory, UserFactory, WorkspaceFactory
 
 MemberClient = Callable[[Role], Client]
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

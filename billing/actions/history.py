@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from billing.order import ENDED, Seen
 from billing.snapshots import Fact, Kind
+from billing.steps import effects
 
 from .bulk import Table, fetch, instants, run, text, typed
 from .timeline import Chain
@@ -33,10 +33,6 @@ JOIN billing_historyentry h
 """
 _SUPERSEDE = "UPDATE billing_historyentry SET superseded_at = %s WHERE workspace_id = %s AND id = ANY(%s)"
 
-# Fields that move with every renewal: a step in which only these move is not worth a line.
-_ROUTINE = frozenset(
-    {"latest_invoice", "current_period_start", "current_period_end", "hosted_invoice_url", "items_cut"}
-)
 # The first step of what existed before we knew of it: nothing started then, and nobody is to hear that it did.
 _BEGINS = frozenset({"subscription.started", "customer.created"})
 _FOUND = {Kind.SUBSCRIPTION: "subscription.found", Kind.CUSTOMER: "customer.found"}
@@ -68,46 +64,23 @@ def changes(chain: Chain) -> list[dict[str, Any]]:
     """The lines that a chain's steps are worth, each with before, after and the event that caused it."""
     lines = []
     for last, step in zip([chain.before, *chain.steps], chain.steps, strict=False):
-        kind, before, after = _describe(chain.kind, last, step)
-        if last is None and chain.found and (step.is_read or kind in _BEGINS):
-            kind = _FOUND.get(chain.kind, "")
-        if kind:
-            lines.append(
-                {
-                    "kind": kind,
-                    "object_kind": str(chain.kind),
-                    "object_id": chain.object_id,
-                    "customer": chain.object_id if chain.kind is Kind.CUSTOMER else step.whole.get("customer"),
-                    "happened_at": step.second,
-                    "event_id": step.event_id,
-                    "before": before,
-                    "after": after,
-                }
-            )
+        for kind, before, after in effects(chain.kind, last.whole if last is not None else None, step.whole):
+            if last is None and chain.found and (step.is_read or kind in _BEGINS):
+                kind = _FOUND.get(chain.kind, "")
+            if kind:
+                lines.append(
+                    {
+                        "kind": kind,
+                        "object_kind": str(chain.kind),
+                        "object_id": chain.object_id,
+                        "customer": chain.object_id if chain.kind is Kind.CUSTOMER else step.whole.get("customer"),
+                        "happened_at": step.second,
+                        "event_id": step.event_id,
+                        "before": before,
+                        "after": after,
+                    }
+                )
     return lines
-
-
-def _describe(kind: Kind, last: Seen | None, step: Seen) -> tuple[str, dict[str, Any] | None, dict[str, Any] | None]:
-    """The word for a step, and the fields that moved ("" = not worth a line)."""
-    new = step.whole
-    old = last.whole if last is not None else None
-    moved = [name for name in new if name not in _ROUTINE and (old is None or old.get(name) != new[name])]
-    if not moved:
-        return "", None, None
-    before = None if old is None else {name: old.get(name) for name in moved}
-    after = {name: new[name] for name in moved}
-    match kind:
-        case Kind.SUBSCRIPTION:
-            if new["status"] in ENDED and (old is None or old["status"] not in ENDED):
-                return "subscription.ended", before, after
-            return ("subscription.started" if old is None else "subscription.changed"), before, after
-        case Kind.CUSTOMER:
-            if new["deleted"]:
-                return "customer.deleted", before, after
-            return ("customer.created" if old is None else "customer.changed"), before, after
-        case Kind.INVOICE if "status" in moved:
-            return "invoice.status_changed", before, after
-    return "", None, None  # payments and checkouts: their facts say it
 
 
 def _outdated(workspace_id: int, mode: str, chains: Sequence[Chain]) -> tuple[set[int], dict[tuple[Any, ...], int]]:

@@ -11,7 +11,7 @@ from billing.modes import Mode
 from billing.order import Seen
 from billing.snapshots import Kind, Learned, Price, SubscriptionState
 
-from . import access, history, movements, standing, states, timeline, words
+from . import access, history, introductions, movements, standing, states, timeline, words
 from .bulk import Table, fetch, run, text
 from .catalogue import Catalogue
 from .choices import choices_of
@@ -72,7 +72,8 @@ def learn(workspace_id: int, mode: Mode, batch: Sequence[Learned], now: datetime
             awaiting[chain.object_id] = sorted({*awaiting[chain.object_id], *waiting.get(chain.object_id, ())})
     movements.refresh(workspace_id, str(mode), moved, choices.zone)
     strangers = _write_states(workspace_id, str(mode), chains, awaiting)
-    words.index(workspace_id, str(mode), [chain.last.whole for chain in chains if chain.kind is Kind.CUSTOMER])
+    named = [chain.last.whole for chain in chains if chain.kind is Kind.CUSTOMER]
+    words.index(workspace_id, str(mode), [*named, *introductions.introduce(workspace_id, str(mode), chains)])
     links = sorted({link for learned in batch for link in learned.links})
     LINKS.write(workspace_id, str(mode), [{"invoice": invoice, "payment": payment} for invoice, payment in links])
     facts = [(one.event_id, one.happened_at, fact) for one in batch for fact in one.facts]

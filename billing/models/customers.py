@@ -7,7 +7,9 @@ from .base import BillingModel, StripeObject
 
 
 class Customer(StripeObject):
-    """A customer. Known by reference alone (only its id) until an event shows it whole."""
+    """A customer. Known by reference alone (position -1) until an event shows it whole; until then, name and email are
+    those of the newest checkout that brought them, if one did.
+    """
 
     created = models.DateTimeField(null=True)
     email = models.TextField(null=True)

@@ -168,7 +168,7 @@ def test_the_page_and_its_silence_cost_a_fixed_number_of_queries(
         span(workspace, f"c{number}", "100", price=f"price_{number}")
         HistoryEntryFactory(workspace=workspace, mode="test", customer=f"c{number}", event_id=f"evt_{number}")
     seen = viewer_client.get("/w/acme/test/").context["dashboard"].version
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(14):
         viewer_client.get("/w/acme/test/")
     with django_assert_num_queries(8):
         viewer_client.get(f"/w/acme/test/live/?seen={seen}")
@@ -187,16 +187,17 @@ def test_the_page_and_its_silence_cost_a_fixed_number_of_queries(
             "after failed payments",
             "bad",
         ),
+        ("subscription.trial_converted", {}, {"status": "active"}, "Trial became a subscription", "", "good"),
+        ("subscription.cancel_scheduled", {"cancel_at": None}, {"cancel_at": 5}, "Cancellation scheduled", "", "bad"),
         (
             "subscription.changed",
-            {"status": "trialing"},
             {"status": "active"},
-            "Trial became a subscription",
+            {"status": "brand_new"},
+            "Subscription brand new",
             "",
-            "good",
+            "neutral",
         ),
-        ("subscription.changed", {"cancel_at": None}, {"cancel_at": 5}, "Cancellation scheduled", "", "bad"),
-        ("subscription.changed", {"cancel_at": 5}, {"cancel_at": None}, "Cancellation withdrawn", "", "good"),
+        ("invoice.status_changed", {"status": "open"}, {"status": "void"}, "Invoice voided", "", "neutral"),
         (
             "subscription.changed",
             {"items": [{"price": "p", "quantity": 2}]},

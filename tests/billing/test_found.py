@@ -166,7 +166,7 @@ def test_the_estimate_gives_way_to_what_events_tell(workspace: Workspace) -> Non
     assert spans(workspace) == [(10, 400, "2000"), (400, 600, "4000"), (600, None, "5000")]
     assert lines(workspace) == [
         (0, "subscription.started"),
-        (10, "subscription.changed"),
+        (10, "subscription.activated"),
         (400, "subscription.changed"),
         (600, "subscription.changed"),
     ]

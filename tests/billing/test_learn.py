@@ -100,7 +100,7 @@ def test_a_life_becomes_spans_and_steps_of_history(workspace: Workspace) -> None
     ]
     assert changes(workspace) == [
         ("subscription.started", "stands"),
-        ("subscription.changed", "stands"),
+        ("subscription.trial_converted", "stands"),
         ("subscription.changed", "stands"),
         ("subscription.ended", "stands"),
     ]

@@ -91,11 +91,10 @@ def test_later_events_go_on_and_a_replay_repairs_history(lane: Lane) -> None:
     drain(lane.number)
     with scoped_transaction(lane.workspace):
         assert Subscription.objects.get().status == "past_due"
-        assert [
-            e.event_id for e in HistoryEntry.objects.filter(object_kind="subscription").order_by("happened_at")
-        ] == [
-            "evt_a",
-            "evt_c",
+        assert sorted((e.event_id, e.kind) for e in HistoryEntry.objects.filter(object_kind="subscription")) == [
+            ("evt_a", "subscription.started"),
+            ("evt_c", "subscription.changed"),
+            ("evt_c", "subscription.past_due"),
         ]
     assert replay(lane, events=["evt_b"]) == ["evt_b"]
     drain(lane.number)
@@ -108,7 +107,7 @@ def test_later_events_go_on_and_a_replay_repairs_history(lane: Lane) -> None:
         present = HistoryEntry.objects.filter(object_kind="subscription", superseded_at=None).order_by("happened_at")
         assert [(e.event_id, e.kind, sorted(e.after or {})) for e in present][1:] == [
             ("evt_b", "subscription.changed", ["items"]),
-            ("evt_c", "subscription.changed", ["status"]),
+            ("evt_c", "subscription.past_due", ["status"]),
         ]
     with scoped_transaction(straight.workspace):
         assert canonical(straight.workspace.pk, Mode.TEST) == repaired
