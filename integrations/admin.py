@@ -19,6 +19,9 @@ from pqintel.workspaces.tenancy import everywhere, scoped_transaction
 from .models import (
     Backfill,
     Connection,
+    ConnectionChange,
+    DeliveryCount,
+    DeliveryLag,
     Drift,
     Gap,
     InboxEvent,
@@ -159,6 +162,39 @@ class RefusedDeliveryAdmin(TenantAdmin):
     list_display = ("workspace", "connection", "reason", "count", "hour", "last_at")
     list_select_related = ("workspace", "connection")
     found_by = ("reason",)
+
+
+@admin.register(ConnectionChange)
+class ConnectionChangeAdmin(TenantAdmin):
+    """Who changed a connection's credentials, and when; never to what."""
+
+    list_display = ("at", "workspace", "connection", "kind", "changed_fields", "by")
+    list_filter = ("kind",)
+    list_select_related = ("workspace", "connection")
+    found_by = ("by",)
+    fields = ("workspace", "connection", "at", "kind", "changed_fields", "by")
+
+    @admin.display(description="Fields")
+    def changed_fields(self, row: ConnectionChange) -> str:
+        return ", ".join(row.fields)
+
+
+@admin.register(DeliveryCount)
+class DeliveryCountAdmin(TenantAdmin):
+    """Deliveries by hour, type, API version and what became of them."""
+
+    list_display = ("hour", "workspace", "connection", "event_type", "api_version", "state", "count", "last_at")
+    list_filter = ("state",)
+    list_select_related = ("workspace", "connection")
+    found_by = ("event_type", "api_version")
+
+
+@admin.register(DeliveryLag)
+class DeliveryLagAdmin(TenantAdmin):
+    """How long deliveries waited for a worker, by hour; bucket b is at most 2^(b/2) milliseconds."""
+
+    list_display = ("hour", "workspace", "connection", "bucket", "count")
+    list_select_related = ("workspace", "connection")
 
 
 @admin.register(Read)

@@ -306,6 +306,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-recoveries": {"task": "integrations.tasks.sweep_recoveries", "schedule": 30.0, "options": {"expires": 30}},
     "sweep-backfills": {"task": "integrations.tasks.sweep_backfills", "schedule": 5.0, "options": {"expires": 5}},
     "release-held": {"task": "integrations.tasks.release_held", "schedule": 60.0, "options": {"expires": 60}},
+    "forget": {"task": "integrations.tasks.forget", "schedule": 3600.0, "options": {"expires": 600}},
     "wipe-expired": {"task": "integrations.tasks.wipe_expired", "schedule": 3600.0, "options": {"expires": 600}},
 }
 

@@ -148,6 +148,39 @@ class RefusedDeliveryFactory(OfConnectionFactory):
     last_at = THEN
 
 
+class DeliveryCountFactory(OfConnectionFactory):
+    class Meta:
+        model = integrations.DeliveryCount
+
+    hour = THEN
+    event_type = "invoice.paid"
+    api_version = "2026-03-25.dahlia"
+    state = "done"
+    count = 1
+    last_at = THEN
+
+
+class DeliveryLagFactory(OfConnectionFactory):
+    """One within half a second."""
+
+    class Meta:
+        model = integrations.DeliveryLag
+
+    hour = THEN
+    bucket = 18
+    count = 1
+
+
+class ConnectionChangeFactory(OfConnectionFactory):
+    class Meta:
+        model = integrations.ConnectionChange
+
+    kind = integrations.ChangeKind.CONNECTED
+    fields = factory.LazyFunction(lambda: ["secret_key"])
+    by = "ada@example.com"
+    at = THEN
+
+
 class ReadFactory(OfConnectionFactory):
     class Meta:
         model = integrations.Read

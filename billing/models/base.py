@@ -12,6 +12,10 @@ from pqintel.workspaces.tenancy import TenantModel
 MODES = [(mode.value, mode.value.title()) for mode in Mode]
 
 
+UNSURE = models.Q(sure=False)
+"""Objects whose newest second could not be ordered: few, so that an index of them costs nothing."""
+
+
 class BillingModel(TenantModel):
     """A row of one workspace in one mode."""
 

@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import F
 
-from .base import BillingModel, StripeObject
+from .base import UNSURE, BillingModel, StripeObject
 
 
 class Customer(StripeObject):
@@ -23,6 +23,7 @@ class Customer(StripeObject):
         constraints = (models.UniqueConstraint(fields=("workspace", "mode", "stripe_id"), name="customer_unique"),)
         indexes = (
             models.Index("workspace", "mode", F("created").asc(nulls_first=True), "id", name="customer_by_creation"),
+            models.Index(fields=("workspace", "mode", "stripe_id"), name="customer_unsure", condition=UNSURE),
         )
 
     def __str__(self) -> str:
@@ -62,4 +63,7 @@ class Checkout(StripeObject):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("workspace", "mode", "stripe_id"), name="checkout_unique"),)
-        indexes = (models.Index(fields=("workspace", "mode", "customer"), name="checkout_customer"),)
+        indexes = (
+            models.Index(fields=("workspace", "mode", "customer"), name="checkout_customer"),
+            models.Index(fields=("workspace", "mode", "stripe_id"), name="checkout_unsure", condition=UNSURE),
+        )

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from .base import BillingModel, StripeObject
+from .base import UNSURE, BillingModel, StripeObject
 
 
 class Invoice(StripeObject):
@@ -38,6 +38,7 @@ class Invoice(StripeObject):
         constraints = (models.UniqueConstraint(fields=("workspace", "mode", "stripe_id"), name="invoice_unique"),)
         indexes = (
             models.Index(fields=("workspace", "mode", "created", "id"), name="invoice_by_creation"),
+            models.Index(fields=("workspace", "mode", "stripe_id"), name="invoice_unsure", condition=UNSURE),
             models.Index(fields=("workspace", "mode", "status", "created", "id"), name="invoice_by_status"),
             models.Index(fields=("workspace", "mode", "customer", "created", "id"), name="invoice_of_customer"),
             models.Index(fields=("workspace", "mode", "subscription", "status", "paid_at"), name="invoice_standing"),
@@ -67,6 +68,7 @@ class Payment(StripeObject):
         constraints = (models.UniqueConstraint(fields=("workspace", "mode", "stripe_id"), name="payment_unique"),)
         indexes = (
             models.Index(fields=("workspace", "mode", "created", "id"), name="payment_by_creation"),
+            models.Index(fields=("workspace", "mode", "stripe_id"), name="payment_unsure", condition=UNSURE),
             models.Index(fields=("workspace", "mode", "status", "created", "id"), name="payment_by_status"),
             models.Index(fields=("workspace", "mode", "customer", "created", "id"), name="payment_of_customer"),
         )

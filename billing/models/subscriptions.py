@@ -6,7 +6,7 @@ from typing import Final
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from .base import BillingModel, StripeObject
+from .base import UNSURE, BillingModel, StripeObject
 
 OPEN_END: Final = 253_402_300_800
 """`MrrSpan.ends` of a span without an end: the year 10000 in unix seconds."""
@@ -64,6 +64,7 @@ class Subscription(StripeObject):
         indexes = (
             models.Index(fields=("workspace", "mode", "customer"), name="subscription_customer"),
             models.Index(fields=("workspace", "mode", "created", "id"), name="subscription_by_creation"),
+            models.Index(fields=("workspace", "mode", "stripe_id"), name="subscription_unsure", condition=UNSURE),
             models.Index(fields=("workspace", "mode", "status", "created", "id"), name="subscription_by_status"),
             models.Index(
                 fields=("workspace", "mode", "stripe_id"),

@@ -11,14 +11,19 @@ from .connections import (
     RefusedDelivery,
     SigningState,
 )
+from .diagnostics import ChangeKind, ConnectionChange, DeliveryCount, DeliveryLag
 from .reconciliation import Drift, Phase, Reconciliation, Suspect
 from .recovery import Gap, Recovery
 
 __all__ = [
     "MODES",
     "Backfill",
+    "ChangeKind",
     "Connection",
+    "ConnectionChange",
     "ConnectionStatus",
+    "DeliveryCount",
+    "DeliveryLag",
     "Drift",
     "Gap",
     "InboxEvent",

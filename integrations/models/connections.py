@@ -114,7 +114,9 @@ class InboxEvent(TenantModel):
                 fields=("workspace", "connection", "id"), name="inbox_pending", condition=models.Q(state="pending")
             ),
             models.Index(
-                fields=("workspace", "connection", "state"), name="inbox_set_aside", condition=~models.Q(state="done")
+                fields=("workspace", "connection", "state", "id"),
+                name="inbox_set_aside",
+                condition=~models.Q(state="done"),
             ),
         )
 

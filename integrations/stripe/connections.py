@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from billing.modes import Mode
-from integrations.models import Connection, ConnectionStatus, SigningState
+from integrations.models import ChangeKind, Connection, ConnectionChange, ConnectionStatus, SigningState
 from pqintel.vault import Secret
 from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.tenancy import current_workspace_id
@@ -100,8 +100,11 @@ def locked(connection: Connection) -> Connection:
     return Connection.objects.select_for_update().get(pk=connection.pk)
 
 
-def save_draft(connection: Connection, given: Mapping[str, Secret]) -> Connection:
-    """Seal the given values beside the working ones; fields that are absent or blank stay what they are."""
+def save_draft(connection: Connection, given: Mapping[str, Secret], *, by: str = "") -> Connection:
+    """Seal the given values beside the working ones; fields that are absent or blank stay what they are.
+
+    `by` is who gave them, as the log of changes shows it; so it is for the functions below.
+    """
     with transaction.atomic():
         row = locked(connection)
         entered = {field: given[field] for field in FIELDS if given.get(field)}
@@ -110,10 +113,12 @@ def save_draft(connection: Connection, given: Mapping[str, Secret]) -> Connectio
         if entered and row.status == ConnectionStatus.NEW:
             move(row, ConnectionStatus.DRAFT)
         row.save(update_fields=["status", *(f"draft_{field}" for field in entered)])
+        if entered:
+            note(row, ChangeKind.ENTERED, by, entered)
         return row
 
 
-def promote(connection: Connection, account_id: str | None, now: datetime | None = None) -> Connection:
+def promote(connection: Connection, account_id: str | None, now: datetime | None = None, *, by: str = "") -> Connection:
     """Make the drafts the working credentials. The signing secret they replace stays valid for 24 h.
 
     Raises:
@@ -125,15 +130,18 @@ def promote(connection: Connection, account_id: str | None, now: datetime | None
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('pqintel: promote a connection', 0))")
         row = locked(connection)
         refuse_conflict(row, account_id)
-        _take_over(row, now)
+        replaced = _take_over(row, now)
+        changed = bool(replaced) or row.status != ConnectionStatus.CONNECTED
         move(row, ConnectionStatus.CONNECTED)
         row.connected_at = row.connected_at or now
         row.account_id = account_id or row.account_id
         row.save()
+        if changed:
+            note(row, ChangeKind.CONNECTED, by, replaced)
         return row
 
 
-def disconnect(connection: Connection) -> Connection:
+def disconnect(connection: Connection, *, by: str = "") -> Connection:
     """Forget all credentials, also unreadable ones, and give the connection a new URL. What was received stays.
 
     The account may then be connected in another workspace; this one keeps to it, because it holds its data.
@@ -149,7 +157,15 @@ def disconnect(connection: Connection) -> Connection:
         row.token, row.token_hash = token, token_hash(token)
         move(row, ConnectionStatus.NEW)
         row.save()
+        note(row, ChangeKind.DISCONNECTED, by)
         return row
+
+
+def note(row: Connection, kind: ChangeKind, by: str, fields: Collection[str] = ()) -> None:
+    """Add a line to the log of a connection's changes: names of fields, never values. In the caller's transaction."""
+    ConnectionChange.objects.create(
+        workspace_id=row.workspace_id, connection=row, kind=kind, fields=sorted(fields), by=by
+    )
 
 
 def move(row: Connection, status: ConnectionStatus) -> None:
@@ -159,14 +175,16 @@ def move(row: Connection, status: ConnectionStatus) -> None:
     row.status = status
 
 
-def _take_over(row: Connection, now: datetime) -> None:
+def _take_over(row: Connection, now: datetime) -> list[str]:
+    """Make the drafts the working values; the names of those that were entered."""
     entered: Secret | None = row.draft_webhook_secret
     working: Secret | None = row.webhook_secret
     if entered is not None and entered != working:
         if working is not None:
             row.previous_webhook_secret, row.previous_valid_until = working, now + PREVIOUS_VALID
         row.signing_state, row.signing_at = SigningState.UNPROVEN, now
-    for field in FIELDS:
-        if (drafted := getattr(row, f"draft_{field}")) is not None:
-            setattr(row, field, drafted)
-            setattr(row, f"draft_{field}", None)
+    drafts = {field: drafted for field in FIELDS if (drafted := getattr(row, f"draft_{field}")) is not None}
+    for field, drafted in drafts.items():
+        setattr(row, field, drafted)
+        setattr(row, f"draft_{field}", None)
+    return list(drafts)

@@ -14,6 +14,9 @@ from django.db import connection
 from integrations.models import InboxState
 from pqintel.vault import unseal
 
+from .intake import EVENT_PREFIX
+from .selftest import SELFTEST_PREFIX
+
 BATCH: Final = 500
 SMALL_BATCH: Final = 50
 WEIGHT: Final = 4_000_000
@@ -48,7 +51,8 @@ SET tries = tries + 1, solo_tries = solo_tries + ((SELECT n FROM size) = 1)::int
 WHERE workspace_id = %(ws)s AND id = ANY (ARRAY(SELECT id FROM head WHERE n <= (SELECT n FROM size)))
 RETURNING id, event_id, body, tries, solo_tries, proves, received_at, recovered
 """  # noqa: S608 - the numbers are ours
-# The connection's last delivery is noted by the way: in the same statement, because every visit does it.
+# The connection's last delivery is noted by the way, and deliveries are counted for diagnostics: in the same statement,
+# because every visit does it. How long they took is counted of first tries alone, so that no replay blurs it.
 _SETTLE: Final = """
 WITH noted AS (
     UPDATE integrations_connection
@@ -65,7 +69,28 @@ settled AS (
     FROM jsonb_to_recordset(%(rows)s::jsonb)
         AS r(id bigint, state text, reason text, type text, version text, happened_at double precision)
     WHERE e.workspace_id = %(ws)s AND e.id = r.id AND e.id = ANY (%(ids)s)
-    RETURNING e.event_id, e.event_type, e.state, e.reason
+    RETURNING e.connection_id, e.event_id, e.event_type, e.api_version, e.state, e.reason, e.received_at, e.tries,
+        e.recovered
+),
+delivered AS (
+    SELECT * FROM settled
+    WHERE NOT recovered AND NOT starts_with(event_id, %(selftest)s) AND NOT starts_with(event_id, %(read)s)
+),
+counted AS (
+    INSERT INTO integrations_deliverycount AS c
+        (workspace_id, connection_id, hour, event_type, api_version, state, count, last_at)
+    SELECT %(ws)s, connection_id, date_trunc('hour', %(now)s, 'UTC'), left(coalesce(event_type, ''), 100),
+        left(coalesce(api_version, ''), 40), state, count(*), max(received_at)
+    FROM delivered GROUP BY 2, 4, 5, 6
+    ON CONFLICT (workspace_id, connection_id, hour, event_type, api_version, state) DO UPDATE
+    SET count = c.count + excluded.count, last_at = greatest(c.last_at, excluded.last_at)
+),
+timed AS (
+    INSERT INTO integrations_deliverylag AS l (workspace_id, connection_id, hour, bucket, count)
+    SELECT %(ws)s, connection_id, date_trunc('hour', %(now)s, 'UTC'),
+        ceil(2 * ln(greatest(1000 * extract(epoch FROM %(now)s - received_at)::float8, 1)) / ln(2::float8)), count(*)
+    FROM delivered WHERE tries = 1 GROUP BY 2, 4
+    ON CONFLICT (workspace_id, connection_id, hour, bucket) DO UPDATE SET count = l.count + excluded.count
 )
 SELECT event_id, event_type, reason FROM settled WHERE state = 'quarantined'
 """
@@ -161,6 +186,8 @@ def settle(
         "delivered_to": delivered.connection_id if delivered else None,
         "delivered_at": delivered.at if delivered else None,
         "proves": bool(delivered and delivered.proves),
+        "selftest": SELFTEST_PREFIX,
+        "read": EVENT_PREFIX,
     }
     with connection.cursor() as cursor:
         cursor.execute(_SETTLE, values)

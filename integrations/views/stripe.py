@@ -53,7 +53,7 @@ def verify(request: MemberRequest, slug: str, mode: Mode) -> HttpResponse:
     if not form.is_valid():
         return _invalid(request, panel_of(request.workspace, mode, can_edit=True, form=form))
     with transaction.atomic():
-        verification.begin(connections.save_draft(connection, form.given))
+        verification.begin(connections.save_draft(connection, form.given, by=request.user.email))
     return _answer(request, panel_of(request.workspace, mode, can_edit=True))
 
 
@@ -63,7 +63,7 @@ def verify(request: MemberRequest, slug: str, mode: Mode) -> HttpResponse:
 @require_POST
 def step(request: MemberRequest, slug: str, mode: Mode) -> HttpResponse:
     """Do the next check of the run; the page asks again while one is left."""
-    verification.run_next(connections.connection_for(request.workspace, mode))
+    verification.run_next(connections.connection_for(request.workspace, mode), by=request.user.email)
     return _answer(request, panel_of(request.workspace, mode, can_edit=True, keeps_form=True))
 
 

@@ -19,6 +19,8 @@ from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.tenancy import scope
 
 USAGE = 2
+BY = "manage.py stripe_connect"
+"""Who changed the connection, as its log shows it."""
 _PASSED: dict[State, bool | None] = {State.OK: True, State.WARNING: True, State.FAILED: False}
 _MARKS = {State.OK: "ok", State.WARNING: "warning", State.FAILED: "FAILED", State.UNKNOWN: "unknown"}
 
@@ -51,7 +53,7 @@ class Command(BaseCommand):
         with scope(workspace):
             connection = connections.connection_for(workspace, mode)
             if options["disconnect"]:
-                connection = connections.disconnect(connection)
+                connection = connections.disconnect(connection, by=BY)
             try:
                 url = connections.webhook_url(connection)
                 lines = _connect(connection, mode, given, verify=not options["no_verify"]) if given else []
@@ -80,10 +82,10 @@ def _connect(connection: Connection, mode: Mode, given: dict[str, Secret], *, ve
     lines = _judge(mode, {name: secret.reveal() if secret else None for name, secret in secrets.items()})
     if any(line.state is State.FAILED for line in lines):
         return lines
-    connection = connections.save_draft(connection, given)
+    connection = connections.save_draft(connection, given, by=BY)
     if not verify:
         return _vouched(connection, lines)
-    run = Run.of(verification.run_all(verification.begin(connection)))
+    run = Run.of(verification.run_all(verification.begin(connection), by=BY))
     return list(run.lines) if run else lines
 
 
@@ -100,7 +102,7 @@ def _judge(mode: Mode, values: dict[str, str | None]) -> list[Line]:
 
 def _vouched(connection: Connection, lines: list[Line]) -> list[Line]:
     try:
-        verification.promote_now(connection)
+        verification.promote_now(connection, by=BY)
     except AccountConflict as conflict:
         label = verification.CHECKS["account"][0]
         return [*lines, Line("account", label, State.FAILED, str(conflict), conflict.remedy)]

@@ -12,7 +12,7 @@ from typing import Final
 
 from django.db import transaction
 
-from integrations.models import Connection, ConnectionStatus
+from integrations.models import ChangeKind, Connection, ConnectionStatus
 from integrations.stripe import backfill, connections
 from integrations.stripe.accounts import AccountConflict
 from pqintel.vault import SealError
@@ -67,8 +67,10 @@ def begin(connection: Connection) -> Connection:
         return _write(row, Run.fresh(subject, {name: label for name, (label, _) in CHECKS.items()}))
 
 
-def run_next(connection: Connection) -> Connection:
+def run_next(connection: Connection, *, by: str = "") -> Connection:
     """Do one step of the connection's run, and return the connection as it is then. Must not be in a transaction.
+
+    `by` is who runs it: what follows from the last step is noted under that name.
 
     Two who step at once do the same check twice; the second answer is dropped, as is one that a new run overtook.
     """
@@ -86,33 +88,33 @@ def run_next(connection: Connection) -> Connection:
             return row
         run = current.record(name, outcome)
         _write(row, run)
-    return row if run.next is not None else _conclude(row, run)
+    return row if run.next is not None else _conclude(row, run, by)
 
 
-def run_all(connection: Connection) -> Connection:
+def run_all(connection: Connection, *, by: str = "") -> Connection:
     """Run what is left of the connection's run to its end: up to about half a minute when no worker runs."""
     while (run := Run.of(connection)) is not None and run.next is not None:
-        connection = run_next(connection)
+        connection = run_next(connection, by=by)
     return connection
 
 
-def promote_now(connection: Connection) -> Connection:
+def promote_now(connection: Connection, *, by: str = "") -> Connection:
     """Promote the drafts without asking Stripe; for those who vouch for them. Raises AccountConflict."""
     with transaction.atomic():
         row = connections.locked(connection)
         row.checks, row.next_check = [], ""
         row.save(update_fields=["checks", "next_check"])
-        return _promoted(row, None)
+        return _promoted(row, None, by)
 
 
-def _promoted(row: Connection, account_id: str | None) -> Connection:
+def _promoted(row: Connection, account_id: str | None, by: str) -> Connection:
     """Promote the drafts, and read what the account holds if that has not been done. Raises AccountConflict."""
-    row = connections.promote(row, account_id)
+    row = connections.promote(row, account_id, by=by)
     backfill.start_for(row)
     return row
 
 
-def _conclude(row: Connection, run: Run) -> Connection:
+def _conclude(row: Connection, run: Run, by: str) -> Connection:
     """Draw the consequence of a finished run, if it is still the connection's."""
     with transaction.atomic():
         row = connections.locked(row)
@@ -122,12 +124,13 @@ def _conclude(row: Connection, run: Run) -> Connection:
         if not run.failed:
             try:
                 with transaction.atomic():
-                    return _promoted(row, run.notes.get("account_id"))
+                    return _promoted(row, run.notes.get("account_id"), by)
             except AccountConflict as conflict:  # somebody was faster than this run
                 return _write(row, run.record("account", Outcome(State.FAILED, str(conflict), conflict.remedy)))
         if run.subject is Subject.WORKING and run.breaks and row.status == ConnectionStatus.CONNECTED:
             connections.move(row, ConnectionStatus.BROKEN)
             row.save(update_fields=["status"])
+            connections.note(row, ChangeKind.BROKEN, by)
         return row
 
 

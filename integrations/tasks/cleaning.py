@@ -1,0 +1,16 @@
+"""What is forgotten after its time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from celery import shared_task
+
+from integrations.stripe import retention
+
+
+@shared_task(name="integrations.tasks.forget")
+def forget() -> int:
+    """Delete events of the inbox, counts and closed questions that are too old to matter. Returns how many rows."""
+    now = datetime.now(UTC)
+    return retention.forget_events(now) + retention.forget_counts(now)
