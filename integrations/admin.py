@@ -242,7 +242,7 @@ class DriftAdmin(TenantAdmin):
     """Differences that a comparison found."""
 
     list_display = ("kind", "object_id", "field", "ours", "theirs", "workspace", "mode", "found_at", "repaired_at")
-    list_filter = ("mode", "kind")
+    list_filter = ("mode",)
     found_by = ("object_id",)
 
 

@@ -1,12 +1,15 @@
-"""Pages under /w/<slug>/settings/integrations/."""
+"""Pages under /w/<slug>/settings/integrations/, and those of one mode under /w/<slug>/<mode>/diagnostics/."""
 
 from django.urls import path
 
-from .views import stripe
+from .views import reconcile, stripe
 
 app_name = "integrations"
 urlpatterns = [
     path("w/<slug:slug>/settings/integrations/stripe/", stripe.page, name="stripe"),
     path("w/<slug:slug>/settings/integrations/stripe/<mode:mode>/verify/", stripe.verify, name="stripe_verify"),
     path("w/<slug:slug>/settings/integrations/stripe/<mode:mode>/verify/step/", stripe.step, name="stripe_step"),
+    path("w/<slug:slug>/<mode:mode>/diagnostics/drift/", reconcile.drift, name="drift"),
+    path("w/<slug:slug>/<mode:mode>/diagnostics/reconciliation/", reconcile.card, name="reconciliation"),
+    path("w/<slug:slug>/<mode:mode>/diagnostics/reconcile/", reconcile.begin, name="reconcile"),
 ]

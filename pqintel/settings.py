@@ -305,6 +305,16 @@ CELERY_BEAT_SCHEDULE = {
     },
     "sweep-recoveries": {"task": "integrations.tasks.sweep_recoveries", "schedule": 30.0, "options": {"expires": 30}},
     "sweep-backfills": {"task": "integrations.tasks.sweep_backfills", "schedule": 5.0, "options": {"expires": 5}},
+    "sweep-reconciliations": {
+        "task": "integrations.tasks.sweep_reconciliations",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
+    "begin-reconciliations": {
+        "task": "integrations.tasks.begin_reconciliations",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
     "release-held": {"task": "integrations.tasks.release_held", "schedule": 60.0, "options": {"expires": 60}},
     "forget": {"task": "integrations.tasks.forget", "schedule": 3600.0, "options": {"expires": 600}},
     "wipe-expired": {"task": "integrations.tasks.wipe_expired", "schedule": 3600.0, "options": {"expires": 600}},

@@ -22,7 +22,7 @@ MOST: Final = 100
 
 
 def pages(
-    reader: StripeReader, kind: Kind, *, after: str = "", pauses: Sequence[float] = PAUSES, **filters: Any
+    reader: StripeReader, kind: Kind, *, after: str = "", pauses: Sequence[float] | None = None, **filters: Any
 ) -> Iterator[Answer]:
     """The pages of a list, newest first, at least one; each answer's `json["data"]` holds up to 100 objects.
 
@@ -33,13 +33,15 @@ def pages(
         reader: of the account.
         kind: what is listed.
         after: where to go on, from `place_after`; empty for the beginning.
-        pauses: seconds to wait between tries of a page that Stripe does not give; then the failure is raised.
+        pauses: seconds to wait between tries of a page that Stripe does not give; then the failure is raised. PAUSES
+            where not given.
         filters: in the API's own names, e.g. `created={"gte": 1767225600}`, `status="all"`, `expand=["data.tiers"]`.
 
     Raises:
         ReadFailed: Stripe does not give a page. What was yielded stands; go on from its `place_after`.
     """
     place, not_before = after, 0.0
+    pauses = PAUSES if pauses is None else pauses
     while True:
         time.sleep(max(0.0, not_before - time.monotonic()))
         not_before = time.monotonic() + 1 / PAGES_PER_SECOND

@@ -20,7 +20,7 @@ from .intake import EVENT_PREFIX, put, read_event
 from .kinds import Kind
 from .whole import complete
 
-__all__ = ["EVENT_PREFIX", "answer_due", "ask"]
+__all__ = ["EVENT_PREFIX", "answer_due", "ask", "look"]
 
 READS_SETTLE: Final = timedelta(seconds=60)
 """How long an object that could not be ordered is left alone: Stripe's own reads lag behind its events."""
@@ -119,7 +119,7 @@ def _met(stripe: Connection, questions: list[Read]) -> set[str]:
 
 def _answer(stripe: Connection, reader: StripeReader, question: Read) -> bool:
     try:
-        found = _look(reader, question)
+        found = look(reader, question.what, question.object_id)
     except NotFound:
         _close([question], "Stripe does not know it (any more).")
         return False
@@ -132,8 +132,8 @@ def _answer(stripe: Connection, reader: StripeReader, question: Read) -> bool:
     return True
 
 
-def _look(reader: StripeReader, question: Read) -> Answer:
-    what, object_id = question.what, question.object_id
+def look(reader: StripeReader, what: str, object_id: str) -> Answer:
+    """Ask for an object of a kind of ours (`invoice`, `price`, …) or a wish of `Outcome`, whole. Raises ReadFailed."""
     if what == "invoice_payments":
         return reader.ask(Kind.INVOICE_PAYMENT.path, invoice=object_id, limit=100)
     if what.startswith("discount:"):
