@@ -19,6 +19,15 @@ from .roles import Permission
 from .tenancy import scoped_transaction
 
 SECTIONS = {
+    "billing:customers": "customers",
+    "billing:customer": "customers",
+    "billing:subscriptions": "subscriptions",
+    "billing:subscription": "subscriptions",
+    "billing:invoices": "invoices",
+    "billing:invoice": "invoices",
+    "billing:payments": "payments",
+    "billing:payment": "payments",
+    "billing:history": "history",
     "workspaces:settings": "settings",
     "workspaces:delete": "settings",
     "workspaces:members": "members",
@@ -27,6 +36,13 @@ SECTIONS = {
     "workspaces:member_remove": "members",
 }
 NAMESPACES = {"billing": "dashboard", "integrations": "integrations"}
+# Pages of one object, which exists in one mode only: in the other one, the list that it would be in.
+LISTS = {
+    "billing:customer": "billing:customers",
+    "billing:subscription": "billing:subscriptions",
+    "billing:invoice": "billing:invoices",
+    "billing:payment": "billing:payments",
+}
 ACCOUNT_PAGES = ("account_", "mfa_")
 TRIAL_NOTICE = timedelta(days=5)
 """How long before its end the trial is mentioned on every page."""
@@ -91,6 +107,8 @@ class Navigation:
         if not self.mode or not match:
             return None
         (other,) = (mode for mode in MODES if mode != self.mode)
+        if of_all := LISTS.get(match.view_name):
+            return reverse(of_all, kwargs={"slug": match.kwargs["slug"], "mode": other})
         return reverse(match.view_name, kwargs={**match.kwargs, "mode": other})
 
     @cached_property

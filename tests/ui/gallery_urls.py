@@ -64,7 +64,25 @@ def nothing(request: HttpRequest, **kwargs: object) -> HttpResponse:
 
 
 billing_urls = (
-    [path("w/<slug>/<mode>/", nothing, name="dashboard"), path("w/<slug>/<mode>/live/", live, name="dashboard_live")],
+    [
+        path("w/<slug>/<mode>/", nothing, name="dashboard"),
+        path("w/<slug>/<mode>/live/", live, name="dashboard_live"),
+        *(
+            path(f"w/<slug>/<mode>/{address}", nothing, name=name)
+            for one, all_ in (
+                ("customer", "customers"),
+                ("subscription", "subscriptions"),
+                ("invoice", "invoices"),
+                ("payment", "payments"),
+                ("entry", "history"),
+            )
+            for address, name in (
+                (f"{all_}/", all_),
+                (f"{all_}.csv", f"{all_}_csv"),
+                (f"{all_}/<stripe_id>/", one),
+            )
+        ),
+    ],
     "billing",
 )
 integrations_urls = (

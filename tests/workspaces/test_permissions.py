@@ -20,7 +20,16 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from pqintel.workspaces.roles import Role
 from tests.conftest import with_second_factor
-from tests.factories import InvitationFactory, MembershipFactory, UserFactory, WorkspaceFactory
+from tests.factories import (
+    CustomerFactory,
+    InvitationFactory,
+    InvoiceFactory,
+    MembershipFactory,
+    PaymentFactory,
+    SubscriptionFactory,
+    UserFactory,
+    WorkspaceFactory,
+)
 from tests.workspaces.staff_objects import object_of
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "permissions.md"
@@ -128,6 +137,8 @@ class Stage:
         outsider = MembershipFactory(role=Role.OWNER).user
         self.other_member = MembershipFactory(workspace=self.workspace, role=Role.MEMBER)
         self.invitation = InvitationFactory(workspace=self.workspace, token="secret")
+        for factory in (CustomerFactory, SubscriptionFactory, InvoiceFactory, PaymentFactory):
+            factory(workspace=self.workspace, stripe_id="the_one")
         staff, superuser = UserFactory(is_staff=True), UserFactory(is_staff=True, is_superuser=True)
         self.cookies = {
             "signed out": None,
@@ -166,6 +177,7 @@ class Stage:
             "key": "set-wrong" if url.name == "account_reset_password_from_key" else "wrong",
             "uidb36": "1",
             "app_label": "billing",
+            "stripe_id": "the_one",
         }
         if "pk" in url.parameters:
             values["pk"] = self.invitation.pk if url.name == "workspaces:invitation_revoke" else self.other_member.pk
