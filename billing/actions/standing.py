@@ -12,7 +12,7 @@ from .failures import refail
 from .timeline import Chain
 
 # An invoice whose payments have succeeded over the whole sum is paid, though its own event may not have come yet.
-_COVERED: Final = """(i.amount_due > 0 AND i.amount_due <= (
+COVERED: Final = """(i.amount_due > 0 AND i.amount_due <= (
     SELECT coalesce(sum(p.amount_received), 0) FROM billing_paymentlink l JOIN billing_payment p
         ON p.workspace_id = l.workspace_id AND p.mode = l.mode AND p.stripe_id = l.payment AND p.status = 'succeeded'
     WHERE l.workspace_id = i.workspace_id AND l.mode = i.mode AND l.invoice = i.stripe_id))"""
@@ -40,11 +40,11 @@ FROM (
         SELECT count(*) AS failed FROM billing_invoice i JOIN billing_failure f
             ON f.workspace_id = i.workspace_id AND f.mode = i.mode AND f.subject = i.stripe_id
             AND f.happened_at >= coalesce(paid.at, '-infinity')
-        WHERE {_OF_SUBSCRIPTION} AND i.status = 'open' AND NOT {_COVERED}
+        WHERE {_OF_SUBSCRIPTION} AND i.status = 'open' AND NOT {COVERED}
     ) owed ON true
     LEFT JOIN LATERAL (
         SELECT CASE
-            WHEN i.status = 'paid' OR {_COVERED} THEN 'paid'
+            WHEN i.status = 'paid' OR {COVERED} THEN 'paid'
             WHEN i.status = 'void' THEN 'void'
             WHEN i.status = 'uncollectible' THEN 'written_off'
             WHEN last.decline = 'authentication' THEN 'action_required'
