@@ -75,14 +75,33 @@ class Table:
     def write(self, workspace_id: int, mode: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert or update the rows; JSON values only. Does nothing when there are none."""
         if rows:
-            run(self.statement, (workspace_id, str(mode), json.dumps(rows)))
+            run(self.statement, self.parameters(workspace_id, mode, rows))
 
-    def write_telling(self, workspace_id: int, mode: str, rows: Sequence[Mapping[str, Any]]) -> set[str]:
-        """Like `write`; returns the Stripe ids of the rows that were inserted or updated."""
-        if not rows:
-            return set()
-        written = fetch(f"{self.statement} RETURNING stripe_id", (workspace_id, str(mode), json.dumps(rows)))
-        return {row[0] for row in written}
+    def parameters(self, workspace_id: int, mode: str, rows: Sequence[Mapping[str, Any]]) -> tuple[Any, ...]:
+        """The parameters of `statement`."""
+        return (workspace_id, str(mode), json.dumps(rows))
+
+
+Write = tuple[Table, Sequence[Mapping[str, Any]]]
+
+
+def write_together(workspace_id: int, mode: str, writes: Sequence[Write], *, telling: Write | None = None) -> set[str]:
+    """Upsert into several tables in one statement, so in one round trip. None where there is nothing to write.
+
+    Returns:
+        The Stripe ids of the rows of `telling` that were inserted or updated.
+    """
+    some = [(table, rows) for table, rows in writes if rows]
+    told = telling is not None and bool(telling[1])
+    parts = [f"w{number} AS ({table.statement})" for number, (table, _) in enumerate(some)]
+    params = [param for table, rows in some for param in table.parameters(workspace_id, mode, rows)]
+    if telling is not None and told:
+        parts.append(f"told AS ({telling[0].statement} RETURNING stripe_id)")
+        params += telling[0].parameters(workspace_id, mode, telling[1])
+    if not parts:
+        return set()
+    answer = "SELECT stripe_id FROM told" if told else "SELECT NULL WHERE false"
+    return {row[0] for row in fetch(f"WITH {', '.join(parts)} {answer}", params)}
 
 
 def fetch(sql: str, params: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:

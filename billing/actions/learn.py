@@ -12,17 +12,14 @@ from billing.order import Seen
 from billing.snapshots import Kind, Learned, Price, SubscriptionState
 
 from . import access, history, introductions, movements, standing, states, timeline, words
-from .bulk import Table, fetch, run, text
+from .bulk import Table, run, text, write_together
 from .catalogue import Catalogue
-from .choices import choices_of
+from .choices import choices_and_waiting
 from .discounts import discounts_of, with_their_subscriptions
 from .spans import label, respan, wish
 
 LINKS = Table("billing_paymentlink", text("invoice", "payment"), keep=True)
 
-_AWAITING = (
-    "SELECT stripe_id, awaiting FROM billing_subscription WHERE workspace_id = %s AND mode = %s AND NOT awaiting = '{}'"
-)
 _SYNC = """
 INSERT INTO billing_syncstate AS s (workspace_id, mode, version, last_event_at, last_applied_at)
 VALUES (%s, %s, 1, to_timestamp(%s), %s)
@@ -59,23 +56,21 @@ def learn(workspace_id: int, mode: Mode, batch: Sequence[Learned], now: datetime
         return Outcome(frozenset(), frozenset())
     learnt_at = now.isoformat()
     catalogue = Catalogue(workspace_id, str(mode))
-    waiting: dict[str, list[str]] = dict(fetch(_AWAITING, (workspace_id, str(mode))))
+    choices, waiting = choices_and_waiting(workspace_id, str(mode))
     again = _take_terms(catalogue, batch, waiting)
     chains = timeline.extend(workspace_id, str(mode), _by_object(batch), again, learnt_at)
     chains = with_their_subscriptions(workspace_id, str(mode), chains, learnt_at)
     subscriptions = [chain for chain in chains if chain.kind is Kind.SUBSCRIPTION]
     owned = discounts_of(workspace_id, str(mode), [v.whole["customer"] for c in subscriptions for v in c.steps])
-    choices = choices_of(workspace_id)
     awaiting, moved = respan(catalogue, subscriptions, owned, choices)
     for chain in subscriptions:
         if chain.floor:  # states before the floor may still wait for terms of their own
             awaiting[chain.object_id] = sorted({*awaiting[chain.object_id], *waiting.get(chain.object_id, ())})
     movements.refresh(workspace_id, str(mode), moved, choices.zone)
-    strangers = _write_states(workspace_id, str(mode), chains, awaiting)
+    links = sorted({link for learned in batch for link in learned.links})
+    strangers = _write_states(workspace_id, str(mode), chains, awaiting, links)
     named = [chain.last.whole for chain in chains if chain.kind is Kind.CUSTOMER]
     words.index(workspace_id, str(mode), [*named, *introductions.introduce(workspace_id, str(mode), chains)])
-    links = sorted({link for learned in batch for link in learned.links})
-    LINKS.write(workspace_id, str(mode), [{"invoice": invoice, "payment": payment} for invoice, payment in links])
     facts = [(one.event_id, one.happened_at, fact) for one in batch for fact in one.facts]
     history.record(workspace_id, str(mode), facts, chains, learnt_at)
     standing.collect(workspace_id, str(mode), [fact for *_, fact in facts], chains, links)
@@ -118,9 +113,13 @@ def _by_object(batch: Iterable[Learned]) -> dict[timeline.ObjectKey, list[Seen]]
 
 
 def _write_states(
-    workspace_id: int, mode: str, chains: list[timeline.Chain], awaiting: dict[str, list[str]]
+    workspace_id: int,
+    mode: str,
+    chains: list[timeline.Chain],
+    awaiting: dict[str, list[str]],
+    links: Iterable[tuple[str, str]],
 ) -> set[str]:
-    """Write the present states; the customers that became known by reference alone."""
+    """Write the present states and what pays what; the customers that became known by reference alone."""
     rows: dict[Kind, list[dict[str, Any]]] = {kind: [] for kind in Kind}
     for chain in chains:
         extra = {"awaiting": awaiting[chain.object_id]} if chain.kind is Kind.SUBSCRIPTION else {}
@@ -133,9 +132,9 @@ def _write_states(
         if customer not in whole
     ]
     customers = sorted([*rows.pop(Kind.CUSTOMER), *mentioned], key=_by_id)
-    written = states.CUSTOMERS.write_telling(workspace_id, mode, customers)
-    for kind, some in rows.items():
-        states.TABLES[kind].write(workspace_id, mode, sorted(some, key=_by_id))
+    writes = [(states.TABLES[kind], sorted(some, key=_by_id)) for kind, some in rows.items()]
+    paid = [{"invoice": invoice, "payment": payment} for invoice, payment in links]
+    written = write_together(workspace_id, mode, [*writes, (LINKS, paid)], telling=(states.CUSTOMERS, customers))
     return written - whole
 
 

@@ -121,9 +121,15 @@ def extend(
             for row_id, v in since.items()
             if v.stored != (v.chosen, v.sure, v.resolved)
         ]
-    VERSIONS.write(workspace_id, mode, fresh)
-    if remarked:
+    if fresh and remarked:
+        run(
+            f"WITH new AS ({VERSIONS.statement}) {_REMARK}",
+            (*VERSIONS.parameters(workspace_id, mode, fresh), json.dumps(remarked), workspace_id),
+        )
+    elif remarked:
         run(_REMARK, (json.dumps(remarked), workspace_id))
+    else:
+        VERSIONS.write(workspace_id, mode, fresh)
     return chains
 
 
