@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from .views import reconcile, stripe
+from .views import backfill, reconcile, stripe
 
 app_name = "integrations"
 urlpatterns = [
@@ -12,4 +12,5 @@ urlpatterns = [
     path("w/<slug:slug>/<mode:mode>/diagnostics/drift/", reconcile.drift, name="drift"),
     path("w/<slug:slug>/<mode:mode>/diagnostics/reconciliation/", reconcile.card, name="reconciliation"),
     path("w/<slug:slug>/<mode:mode>/diagnostics/reconcile/", reconcile.begin, name="reconcile"),
+    path("w/<slug:slug>/settings/integrations/stripe/<mode:mode>/backfill/", backfill.block, name="stripe_backfill"),
 ]

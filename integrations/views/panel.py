@@ -21,6 +21,8 @@ from integrations.stripe.verification import UNREADABLE, Line, Run
 from pqintel.vault import SealError
 from pqintel.workspaces.models import Workspace
 
+from .backfill import Block, block_of
+
 REFUSED_FOR = timedelta(days=7)
 """How far back refused deliveries are shown."""
 
@@ -71,6 +73,7 @@ class Panel:
     connected_at: datetime | None = None
     last_delivery_at: datetime | None = None
     refused: list[Refused] = field(default_factory=list)
+    backfill: Block | None = None
     required_events: tuple[str, ...] = tuple(REQUIRED_EVENTS)
     recommended_events: tuple[str, ...] = tuple(RECOMMENDED_EVENTS)
 
@@ -88,10 +91,13 @@ def panel_of(
         found = Connection.objects.filter(workspace=workspace, mode=mode).first()
         row = connections.connection_for(workspace, mode) if found is None and can_edit else found
         refused = _refused(row) if row is not None else {}
+        backfill = block_of(row, mode, can_edit=can_edit)
     panel = Panel(mode=mode, can_edit=can_edit, key_form_url=key_form_url(mode), keeps_form=keeps_form)
     if row is None:
         return panel
     _tell_state(panel, row, refused)
+    if backfill.progress is not None or row.status == ConnectionStatus.CONNECTED:
+        panel.backfill = backfill
     _tell_checks(panel, row)
     try:
         panel.stored = connections.masks(row)

@@ -304,7 +304,9 @@ def test_what_the_key_may_not_read_is_named_and_left_out(
     lane = connected(stripe)
     run = read_whole(lane)
     assert run.failure is None
-    assert run.skipped == dict.fromkeys(left_out, f"Permission missing: {scope_name}")
+    assert run.skipped == dict.fromkeys(
+        left_out, f"The key lacks a permission: {scope_name}. Set it to Read at Stripe, then read again."
+    )
     assert ids(lane, Subscription) == set(stripe.account.subscriptions)
     assert set(run.counts) == {stage.name for stage in backfill.stages.STAGES} - set(left_out)
 

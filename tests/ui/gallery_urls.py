@@ -90,6 +90,7 @@ integrations_urls = (
         path("w/<slug>/settings/integrations/stripe/", nothing, name="stripe"),
         path("w/<slug>/settings/integrations/stripe/<mode>/verify/", verify, name="stripe_verify"),
         path("w/<slug>/settings/integrations/stripe/<mode>/verify/step/", step, name="stripe_step"),
+        path("w/<slug>/settings/integrations/stripe/<mode>/backfill/", nothing, name="stripe_backfill"),
     ],
     "integrations",
 )

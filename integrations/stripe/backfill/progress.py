@@ -11,7 +11,7 @@ from integrations.models import Backfill, Connection
 
 from .stages import STAGES
 
-_AGAIN = "Then start it again: it goes on where it stopped."
+_AGAIN = "Then let it go on: it does so where it stopped."
 _REMEDIES = (
     ("accept the key", f"Paste a new key below. {_AGAIN}"),
     ("unreadable", f"Whoever runs PQ Intel has to put the encryption key back into PQ_KEYS. {_AGAIN}"),

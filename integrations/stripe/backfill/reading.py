@@ -137,8 +137,8 @@ class Reading:
             return True
         else:  # this list cannot be read with this key; the others may
             before = run.stage, run.place
-            told = ", ".join(failure.scopes) if isinstance(failure, PermissionMissing) else ""
-            run.skipped = {**run.skipped, run.stage: f"Permission missing: {told}" if told else str(failure)}
+            remedy = " Set it to Read at Stripe, then read again." if isinstance(failure, PermissionMissing) else ""
+            run.skipped = {**run.skipped, run.stage: f"{str(failure).rstrip('.')}.{remedy}"}
             next_stage(run, now())
             with transaction.atomic():
                 move(run, *before)

@@ -58,14 +58,53 @@ def panel(mode: str, **changes: Any) -> dict[str, Any]:
         "connected_at": None,
         "last_delivery_at": None,
         "refused": [],
+        "backfill": None,
         "can_edit": True,
         **changes,
     }
 
 
-def connected_panel(mode: str) -> dict[str, Any]:
+def backfill(mode: str, state: str, **changes: Any) -> dict[str, Any]:
+    """A backfill in a state, as `_backfill.html` reads it; `changes` replaces keys of its progress."""
+    counts = {"Customers": 2_381, "Products": 7, "Prices": 19, "Coupons": 3, "Subscriptions": 2_604, "Invoices": 1_200}
+    done = state == "done"
+    stages = [
+        {
+            "label": label,
+            "count": count,
+            "state": "running" if label == "Invoices" and not done else "done",
+            "detail": "",
+        }
+        for label, count in counts.items()
+    ]
+    stages[-1]["detail"] = "" if done else "12 of about 40 pages"
+    rest = "done" if done else "pending"
+    labels = ("Payments", "Checkouts", "Payments of invoices", "Events of the last 30 days")
+    stages += [{"label": label, "count": 0, "state": rest, "detail": ""} for label in labels]
+    moves = state in ("running", "waiting")
+    told = {
+        "state": state,
+        "moves": moves,
+        "stages": stages,
+        "now": stages[5] if moves else None,
+        "skipped": [],
+        "objects": sum(counts.values()),
+        "started_at": NOW - timedelta(minutes=4),
+        "finished_at": NOW - timedelta(minutes=1) if done else None,
+        "waiting_for": "",
+        "waits_until": None,
+        "failure": "",
+        "remedy": "",
+        "version": 1,
+        **changes,
+    }
+    return {"mode": mode, "may_start": True, "progress": told}
+
+
+def connected_panel(mode: str, **changes: Any) -> dict[str, Any]:
     return panel(
         mode,
+        **changes,
         status="connected",
         signing_state="proven",
         connected_at=NOW - timedelta(days=3),
@@ -126,6 +165,31 @@ def pages() -> Iterator[tuple[str, Page]]:
     """One page a state."""
     yield "stripe", page(panel("test"), panel("live"))
     yield "stripe-connected", page(connected_panel("test"), panel("live", can_edit=False))
+    limited = {"waiting_for": "Stripe asks to slow down (endpoint-rate).", "waits_until": NOW + timedelta(seconds=40)}
+    yield (
+        "stripe-backfill",
+        page(
+            connected_panel("test", backfill=backfill("test", "running")),
+            connected_panel("live", backfill=backfill("live", "waiting", **limited)),
+        ),
+    )
+    stopped = {
+        "failure": "Stripe does not accept the key.",
+        "remedy": "Paste a new key below. Then let it go on: it does so where it stopped.",
+    }
+    missing = "The key lacks a permission: rak_coupon_read. Set it to Read at Stripe, then read again."
+    coupons = {"label": "Coupons", "count": 0, "state": "skipped", "detail": missing}
+    yield (
+        "stripe-backfill-ended",
+        page(
+            connected_panel("test", backfill=backfill("test", "done", skipped=[coupons])),
+            connected_panel("live", backfill=backfill("live", "failed", **stopped)),
+        ),
+    )
+    yield (
+        "stripe-backfill-none",
+        page(connected_panel("test", backfill={"mode": "test", "may_start": True, "progress": None}), panel("live")),
+    )
     yield "stripe-verifying", page(verifying_panel(), panel("live"))
     yield "stripe-failing", page(failing_panel(), panel("live"))
 
