@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
+from billing.declines import for_team
 from billing.models import Invoice, Payment, PaymentLink
 from billing.money import Money
 from billing.names import customer_labels
@@ -64,7 +65,7 @@ def rows(place: Place, payments: Sequence[Payment]) -> list[PaymentRow]:
             status=status_of(PAYMENT, payment.status),
             amount=Money(payment.amount, payment.currency),
             received=None if payment.amount_received is None else Money(payment.amount_received, payment.currency),
-            reason=(payment.decline_code or payment.failure_code or "").replace("_", " "),
+            reason=for_team(payment.failure_code, payment.decline_code),
             created=payment.created,
             charge=payment.charge,
             invoices=tuple(invoices.get(payment.stripe_id, ())),

@@ -42,7 +42,6 @@ class Invoice(StripeObject):
             models.Index(fields=("workspace", "mode", "status", "created", "id"), name="invoice_by_status"),
             models.Index(fields=("workspace", "mode", "customer", "created", "id"), name="invoice_of_customer"),
             models.Index(fields=("workspace", "mode", "subscription", "status", "paid_at"), name="invoice_standing"),
-            models.Index(fields=("workspace", "mode", "subscription", "created"), name="invoice_of_subscription"),
         )
 
     def __str__(self) -> str:

@@ -18,7 +18,9 @@ from billing.models import Customer, MrrSpan
 from billing.money import Money
 from billing.snapshots import Kind
 
+from .access import AccessCard, access_card
 from .course import course
+from .failures import FailureRow, failures
 from .parts import LINES, Some, newest
 from .versions import Versions, versions
 
@@ -37,10 +39,12 @@ class CustomerPage:
 
     record: Customer
     row: CustomerRow
+    access: AccessCard
     courses: tuple[Course, ...]
     subscriptions: Some[SubscriptionRow]
     invoices: Some[InvoiceRow]
     payments: Some[PaymentRow]
+    failures: Some[FailureRow]
     history: Some[HistoryRow]
     versions: Versions
 
@@ -64,10 +68,12 @@ def customer_page(
     return CustomerPage(
         record=record,
         row=row,
+        access=access_card(place, stripe_id),
         courses=tuple(Course(worth.get(c, Money(0, c)), series) for c, series in courses.items()),
         subscriptions=newest(SUBSCRIPTIONS, place, theirs),
         invoices=newest(INVOICES, place, theirs),
         payments=newest(PAYMENTS, place, theirs),
+        failures=failures(place, stripe_id),
         history=newest(HISTORY, place, theirs, LINES),
         versions=versions(place, Kind.CUSTOMER, stripe_id, after, before),
     )

@@ -13,14 +13,18 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from billing.access import Reason
 from billing.models import MrrSpan
+from billing.objects.access import REASONS
 from billing.objects.course import course
 from pqintel.workspaces.models import Workspace
 from tests.factories import (
     THEN,
+    AccessFactory,
     CouponFactory,
     CustomerFactory,
     DiscountFactory,
+    FailureFactory,
     HistoryEntryFactory,
     InvoiceFactory,
     MrrSpanFactory,
@@ -104,6 +108,44 @@ def test_a_customer_with_everything_of_theirs_and_nothing_of_others(
     ((usd,),) = [page.courses]
     assert usd.mrr.plain() == "49.00"
     assert {amount for _, amount in usd.series} == {Decimal("49.00")}
+
+
+def test_a_customers_failed_attempts_are_told_with_their_reason(workspace: Workspace, look: Callable[..., Any]) -> None:
+    CustomerFactory(workspace=workspace, stripe_id="cus_1")
+    InvoiceFactory(workspace=workspace, stripe_id="in_1", number="NO-1")
+    theirs: dict[str, Any] = {"workspace": workspace, "customer": "cus_1", "subject": "in_1", "invoice": "in_1"}
+    for attempt in range(1, 13):
+        FailureFactory(**theirs, attempt=attempt, happened_at=THEN + timedelta(days=attempt), decline_code="lost_card")
+    FailureFactory(workspace=workspace, customer="cus_2")
+    FailureFactory(**{**theirs, "mode": "live"}, attempt=1)
+    FailureFactory(**{**theirs, "workspace": WorkspaceFactory()}, attempt=1)
+    failures = look("customers", "cus_1").failures
+    assert failures.more is True
+    assert [row.attempt for row in failures.rows] == list(range(12, 2, -1))
+    assert {(row.reason, row.invoice_label) for row in failures.rows} == {("lost card", "NO-1")}
+
+
+def test_a_customers_access_is_told_with_its_cause(
+    workspace: Workspace, look: Callable[..., Any], viewer_client: Client
+) -> None:
+    CustomerFactory(workspace=workspace, stripe_id="cus_1")
+    CustomerFactory(workspace=workspace, stripe_id="cus_2")
+    CustomerFactory(workspace=workspace, stripe_id="cus_3")
+    features = {"api_access": True, "exports": False, "projects": 5, "users": None}
+    given: dict[str, Any] = {"tier": "growth", "features": features, "seats": None, "reason": "active", "since": THEN}
+    AccessFactory(workspace=workspace, customer="cus_1", cause="evt_1", unmapped=["price_9"], **given)
+    AccessFactory(workspace=workspace, customer="cus_2", cause="mapping:price_1", **given)
+    AccessFactory(workspace=workspace, mode="live", customer="cus_3", cause="evt_3", **given)
+    card = look("customers", "cus_1").access
+    assert (card.answer.tier_name, card.seats, card.event, card.rule) == ("Growth", "Unlimited", "evt_1", "")
+    assert card.features == [("Api access", "Yes"), ("Exports", "No"), ("Projects", "5"), ("Users", "Unlimited")]
+    assert "price_9" in viewer_client.get("/w/acme/test/customers/cus_1/").content.decode()
+    assert look("customers", "cus_2").access.rule == "the plan of a price was changed (price_1)"
+    assert look("customers", "cus_3").access.answer.tier == "free"
+
+
+def test_every_reason_has_its_sentence() -> None:
+    assert set(REASONS) == set(Reason)
 
 
 def test_the_course_of_mrr_by_day() -> None:

@@ -218,6 +218,48 @@ def some(name: str, *, more: bool = False) -> dict[str, Any]:
     return {"rows": ROWS[name](), "more": more}
 
 
+def access(tier: str | None, **changes: Any) -> dict[str, Any]:
+    """The card of what a customer may use."""
+    answer = {
+        "tier": tier,
+        "tier_name": tier,
+        "reason": "active",
+        "overridden": tier is not None,
+        "unmapped": () if tier else ("price_1QxYz12345678901234567890",),
+        "since": NOW - timedelta(days=40) if tier else None,
+        "until": NOW + timedelta(days=4) if tier else None,
+    }
+    return {
+        "answer": answer,
+        "reason": "By a subscription that is paid.",
+        "seats": "20",
+        "features": [("Api access", "Yes"), ("Projects", "50"), ("Single sign on", "No")],
+        "event": "evt_1QxYz12345678901234567890" if tier else "",
+        "rule": "" if tier else "a plan was changed (growth)",
+        **changes,
+    }
+
+
+def failures() -> dict[str, Any]:
+    def one(**more: Any) -> dict[str, Any]:
+        plain = {
+            "happened_at": NOW - timedelta(days=3),
+            "amount": usd("49"),
+            "reason": "insufficient funds",
+            "meaning": "May succeed later",
+            "attempt": 2,
+            "invoice": "in_1",
+            "invoice_label": "YO6A2VE0-0006",
+            "payment": "pi_1",
+        }
+        return {**plain, **more}
+
+    return {
+        "rows": [one(), one(invoice=None, reason="", meaning="", payment="pi_1QxYz12345678901234567890")],
+        "more": True,
+    }
+
+
 def customer(**changes: Any) -> dict[str, Any]:
     """A customer's page in full."""
     return {
@@ -232,6 +274,8 @@ def customer(**changes: Any) -> dict[str, Any]:
             "sure": False,
         },
         "row": customers()[1],
+        "access": access("Growth"),
+        "failures": failures(),
         "courses": [
             {"mrr": usd("12500.50"), "series": series(900, 31)},
             {"mrr": Money(29000, "eur"), "series": []},
@@ -248,6 +292,8 @@ def stranger() -> dict[str, Any]:
     return customer(
         record={"stripe_id": "cus_QxYz12345678", "sure": True, "delinquent": None},
         row=customers()[4],
+        access=access(None),
+        failures={"rows": [], "more": False},
         courses=[],
         **dict.fromkeys(("subscriptions", "invoices", "payments", "history"), none),
         versions={"rows": []},
@@ -278,6 +324,9 @@ def subscription() -> dict[str, Any]:
             "trial_end": NOW - 76 * day,
             "canceled_at": NOW - day,
             "pause_behavior": None,
+            "get_payment_status_display": "Payment failing",
+            "failed_attempts": 2,
+            "last_paid_at": NOW - 40 * day,
             "collection_method": "charge_automatically",
         },
         "row": subscriptions()[1],
