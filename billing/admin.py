@@ -11,6 +11,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
+from billing.actions.rates import MANUAL
 from pqintel.workspaces.staff import StaffAdmin, TenantAdmin
 
 from .models import (
@@ -255,7 +256,7 @@ class ExchangeRateAdmin(StaffAdmin):
         return True
 
     def save_model(self, request: HttpRequest, obj: ExchangeRate, form: Any, change: bool) -> None:
-        obj.source = "manual"
+        obj.source = MANUAL
         super().save_model(request, obj, form, change)
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from .views import dashboard, lists, objects
+from .views import dashboard, lists, numbers, objects
 
 
 class StripeIdConverter:
@@ -37,4 +37,5 @@ urlpatterns = [
     path("payments/<stripe_id:stripe_id>/", objects.payment, name="payment"),
     path("history/", lists.history, name="history"),
     path("history.csv", lists.history_csv, name="history_csv"),
+    path("numbers/<slug:metric>/", numbers.show_number, name="number"),
 ]

@@ -18,6 +18,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("pqintel.workspaces.urls")),
     path("", include("integrations.urls")),
+    path("w/<slug:slug>/settings/billing/", include("billing.settings_urls")),
     path("w/<slug:slug>/<mode:mode>/", include("billing.urls")),
 ]
 

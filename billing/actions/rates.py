@@ -12,8 +12,9 @@ from billing.ecb import Quote
 from .bulk import fetch
 
 ECB: Final = "ecb"
+MANUAL: Final = "manual"
 
-# What somebody entered by hand stays: they had a reason, and can take it back by hand.
+# What has another source stays: who entered a rate by hand had a reason. Only the demo's invented ones give way.
 _WRITE: Final = """
 WITH given AS (
     SELECT DISTINCT ON (r.currency, r.day) r.day, r.currency, r.per_euro::numeric(24, 10) AS per_euro
@@ -25,30 +26,31 @@ written AS (
     SELECT day, currency, per_euro, %(source)s, now() FROM given
     ON CONFLICT (currency, day) DO UPDATE SET
         per_euro = excluded.per_euro, source = excluded.source, changed_at = excluded.changed_at
-    WHERE t.source <> 'manual' AND (t.per_euro, t.source) IS DISTINCT FROM (excluded.per_euro, excluded.source)
+    WHERE t.source IN (excluded.source, 'demo')
+      AND (t.per_euro, t.source) IS DISTINCT FROM (excluded.per_euro, excluded.source)
     RETURNING (xmax = 0) AS fresh
 )
 SELECT (SELECT count(*) FROM given), count(*) FILTER (WHERE fresh), count(*) FILTER (WHERE NOT fresh),
        (SELECT count(*) FROM given JOIN billing_exchangerate e USING (currency, day)
-        WHERE e.source = 'manual' AND e.per_euro <> given.per_euro)
+        WHERE e.source NOT IN (%(source)s, 'demo') AND e.per_euro <> given.per_euro)
 FROM written
 """
 
 
 @dataclass(frozen=True)
 class Imported:
-    """How many rates were given, of these new or changed, and how many differ from what was entered by hand."""
+    """How many rates were given, of these new or changed, and how many differ from what another source says."""
 
     given: int
     new: int
     changed: int
-    kept_by_hand: int
+    kept: int
 
 
 def keep_rates(quotes: Iterable[Quote], source: str = ECB) -> Imported:
     """Keep these rates. One statement; the same rates again change nothing. Of several for one day the last one counts.
 
-    Rates entered by hand (`source` "manual") stay as they are. Needs no scope.
+    Rates of another source stay as they are, those entered by hand above all. Needs no scope.
     """
     rows: list[dict[str, Any]] = [
         {"place": place, "day": day.isoformat(), "currency": currency, "per_euro": str(per_euro)}

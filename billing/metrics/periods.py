@@ -45,6 +45,14 @@ class Period:
         """The day before the first: whose close is what the period starts from."""
         return self.first - timedelta(days=1)
 
+    @property
+    def eve_only(self) -> Period:
+        return Period(self.eve, self.eve)
+
+    @property
+    def last_only(self) -> Period:
+        return Period(self.last, self.last)
+
     def before(self) -> Period:
         """As many days, right before this one."""
         return Period(self.first - timedelta(days=len(self)), self.eve)

@@ -25,6 +25,7 @@ class Point:
     value: str
     x: str
     y: str
+    estimated: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,13 @@ class AreaChart:
     height: int = HEIGHT
 
 
-def area_chart(series: Sequence[tuple[date, Decimal]], unit: figures.Amount) -> AreaChart | None:
-    """A chart of daily amounts, in order of date and in major units of the currency of `unit`; None under two days."""
+def area_chart(
+    series: Sequence[tuple[date, Decimal]], unit: figures.Amount, estimated_before: date | None = None
+) -> AreaChart | None:
+    """A chart of daily amounts, in order of date and in major units of the currency of `unit`; None under two days.
+
+    Days before `estimated_before` are marked in the table.
+    """
     if len(series) < 2:
         return None
     values = [value for _, value in series]
@@ -55,6 +61,7 @@ def area_chart(series: Sequence[tuple[date, Decimal]], unit: figures.Amount) -> 
             value=figures.money_like(value, unit),
             x=_number(Decimal((day - first_day).days) * WIDTH / span),
             y=_number(HEIGHT - (value - low) / (step * INTERVALS) * HEIGHT),
+            estimated=estimated_before is not None and day < estimated_before,
         )
         for day, value in series
     ]

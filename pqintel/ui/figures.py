@@ -67,6 +67,16 @@ def ratio(value: Fraction | None) -> str:
     return "n/a" if value is None else f"{_decimal(value * 100, 2):,}%".replace("-", MINUS)
 
 
+def signed_count(value: int) -> str:
+    """A change of a count: `+12`, `−3`, `±0`."""
+    return f"+{count(value)}" if value > 0 else count(value) if value else "±0"
+
+
+def signed_ratio(value: Fraction) -> str:
+    """A change in percent: `+2.50%`."""
+    return f"+{ratio(value)}" if value > 0 else ratio(value)
+
+
 def times(value: Fraction | None) -> str:
     """How many times over, with one digit: `2.0`; "n/a" where there is nothing to divide by."""
     return "n/a" if value is None else f"{_decimal(value, 1):,}".replace("-", MINUS)

@@ -34,6 +34,7 @@ SECTIONS = {
     "workspaces:invite": "members",
     "workspaces:member_role": "members",
     "workspaces:member_remove": "members",
+    "billing_settings:numbers": "numbers",
 }
 NAMESPACES = {"billing": "dashboard", "integrations": "integrations"}
 # Pages of one object, which exists in one mode only: in the other one, the list that it would be in.

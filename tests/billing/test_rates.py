@@ -167,7 +167,7 @@ def kept() -> list[tuple[str, str, str, str]]:
 def test_importing_again_changes_nothing_and_keeps_what_was_entered_by_hand(tmp_path: Path) -> None:
     ExchangeRateFactory(currency="jpy", day=FRIDAY, per_euro=Decimal(150))
     path = written(tmp_path, HISTORY)
-    assert imported(path) == {"rates.csv": {"given": 5, "new": 4, "changed": 0, "kept_by_hand": 1}}
+    assert imported(path) == {"rates.csv": {"given": 5, "new": 4, "changed": 0, "kept": 1}}
     first = kept()
     assert first == [
         ("jpy", "2026-02-26", "160.0000", "ecb"),
@@ -177,11 +177,25 @@ def test_importing_again_changes_nothing_and_keeps_what_was_entered_by_hand(tmp_
         ("usd", "2026-02-27", "1.1000", "ecb"),
     ]
     marks = list(ExchangeRate.objects.order_by("pk").values_list("changed_at", flat=True))
-    assert imported(path)["rates.csv"] == {"given": 5, "new": 0, "changed": 0, "kept_by_hand": 1}
+    assert imported(path)["rates.csv"] == {"given": 5, "new": 0, "changed": 0, "kept": 1}
     assert list(ExchangeRate.objects.order_by("pk").values_list("changed_at", flat=True)) == marks
     corrected = written(tmp_path, HISTORY.replace("1.1000", "1.2000"), "corrected.csv")
-    assert imported(corrected)["corrected.csv"] == {"given": 5, "new": 0, "changed": 1, "kept_by_hand": 1}
+    assert imported(corrected)["corrected.csv"] == {"given": 5, "new": 0, "changed": 1, "kept": 1}
     assert kept() == [*first[:-1], ("usd", "2026-02-27", "1.2000", "ecb")]
+
+
+@pytest.mark.django_db
+def test_the_demos_invented_rates_give_way_and_never_replace_real_ones(tmp_path: Path) -> None:
+    path = written(tmp_path, HISTORY)
+    call_command("rates_import", str(path), source="demo", stdout=StringIO())
+    assert {source for *_, source in kept()} == {"demo"}
+    assert imported(path)["rates.csv"] == {"given": 5, "new": 0, "changed": 5, "kept": 0}
+    real = kept()
+    invented = written(tmp_path, HISTORY.replace("1.1000", "9.9"), "invented.csv")
+    call_command("rates_import", str(invented), source="demo", stdout=StringIO())
+    assert kept() == real
+    with pytest.raises(CommandError, match="entered in the admin"):
+        call_command("rates_import", str(path), source="manual")
 
 
 @pytest.mark.django_db

@@ -39,8 +39,7 @@ def live(request: HttpRequest, slug: str, mode: str) -> HttpResponse:
     if request.COOKIES.get("moving") != "1":
         return HttpResponse(status=204)
     version = next(versions)
-    board = billing.dashboard(version=version)
-    board["currencies"][0]["mrr"] = billing.usd(f"{48310 + version}.50")
+    board = billing.dashboard(version=version, sections=billing.moved(version))
     return render(request, "billing/_dashboard_live.html", {"nav": shell.nav(mode, "dashboard"), "dashboard": board})
 
 
@@ -82,9 +81,11 @@ billing_urls = (
                 (f"{all_}/<stripe_id>/", one),
             )
         ),
+        path("w/<slug>/<mode>/numbers/<metric>/", nothing, name="number"),
     ],
     "billing",
 )
+settings_urls = ([path("w/<slug>/settings/billing/numbers/", nothing, name="numbers")], "billing_settings")
 integrations_urls = (
     [
         path("w/<slug>/settings/integrations/stripe/", nothing, name="stripe"),
@@ -114,6 +115,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("admin/", include(([path("", nothing, name="index")], "admin"))),
     path("", include(billing_urls)),
+    path("", include(settings_urls)),
     path("", include(integrations_urls)),
     path("", include(workspaces_urls)),
 ]

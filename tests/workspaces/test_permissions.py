@@ -178,6 +178,7 @@ class Stage:
             "uidb36": "1",
             "app_label": "billing",
             "stripe_id": "the_one",
+            "metric": "mrr",
         }
         if "pk" in url.parameters:
             values["pk"] = self.invitation.pk if url.name == "workspaces:invitation_revoke" else self.other_member.pk

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from billing.actions.rates import ECB, Imported, keep_rates
+from billing.actions.rates import ECB, MANUAL, Imported, keep_rates
 from billing.ecb import NotRates, Quote, quotes
 
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["source"] == "manual":
+        if options["source"] == MANUAL:
             raise CommandError("“manual” is what is entered in the admin. Name another source.")
         found = {path: _read(path) for path in options["files"]}  # all, before anything is kept
         with transaction.atomic():
@@ -51,4 +51,4 @@ def _read(path: Path) -> list[Quote]:
 
 def _told(imported: Imported) -> str:
     told = f"{imported.given} rates, {imported.new} new, {imported.changed} changed"
-    return f"{told}, {imported.kept_by_hand} kept as entered by hand" if imported.kept_by_hand else told
+    return f"{told}, {imported.kept} kept as another source has them" if imported.kept else told

@@ -15,10 +15,14 @@ register = template.Library()
 
 @register.inclusion_tag("components/area_chart.html")
 def area_chart(
-    series: Sequence[tuple[date, Decimal]] | None, unit: figures.Amount, name: str, title: str
+    series: Sequence[tuple[date, Decimal]] | None,
+    unit: figures.Amount,
+    name: str,
+    title: str,
+    estimated_before: date | None = None,
 ) -> dict[str, object]:
     """A chart of daily amounts with title, summary and table; nothing for fewer than two days.
 
-    `unit` gives currency and digits, `name` the ids.
+    `unit` gives currency and digits, `name` the ids; days before `estimated_before` are marked as estimated.
     """
-    return {"chart": charts.area_chart(series or [], unit), "name": name, "title": title}
+    return {"chart": charts.area_chart(series or [], unit, estimated_before), "name": name, "title": title}

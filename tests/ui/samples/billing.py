@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from billing.dashboard.sections import Section, section
+from billing.metrics.ledger import Book, Flow, Ledger
+from billing.metrics.mrr import PlanLine
+from billing.metrics.numbers import numbers, numbers_of_all, reach
+from billing.metrics.periods import COMPARISONS, PRESETS, chosen, last_days
+from billing.metrics.scheduled import Leaving, ScheduledChurn
+from billing.models import MovementKind as Kind
 from billing.money import Money
+from billing.rates import Rates
 
 from .shell import NOW, USER, Page, nav
 
@@ -23,14 +32,71 @@ def series(start: int, step: int, days: int = 90) -> list[tuple[date, Decimal]]:
     return [(first + timedelta(days=n), Decimal(start + step * n + (n * 37 % 11) * step)) for n in range(days + 1)]
 
 
-def plan(name: str, interval: str, mrr: Money, subscribers: int, share: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "interval_label": interval,
-        "mrr": mrr,
-        "active_subscribers": subscribers,
-        "share": Decimal(share),
-    }
+TODAY = NOW.date()
+MONTH = last_days(TODAY)
+
+
+def plan(name: str, interval: str, mrr: Money, subscribers: int, share: str) -> PlanLine:
+    return PlanLine(f"price_{name[:3].lower()}", name, interval, mrr, subscribers, Decimal(share))
+
+
+def flow(amount: int, people: int, moves: int) -> Flow:
+    return Flow(Decimal(amount), people, moves)
+
+
+def book(currency: str, opening: int, active: int) -> Book:
+    """Two months in which a little of everything happens."""
+    period = reach(MONTH, MONTH.before())
+    days: dict[date, dict[str, Flow]] = {}
+    for n, day in enumerate(period):
+        flows = {str(Kind.NEW): flow(opening // 200, 1, 1)} if n % 2 else {}
+        if n % 7 == 3:
+            flows[str(Kind.EXPANSION)] = flow(opening // 300, 0, 2)
+            flows[str(Kind.CONTRACTION)] = flow(-opening // 700, 0, 1)
+        if n % 9 == 5:
+            flows[str(Kind.CHURN)] = flow(-opening // 150, -1, 1)
+        if n % 23 == 20:
+            flows[str(Kind.INVOLUNTARY_CHURN)] = flow(-opening // 250, -1, 1)
+            flows[str(Kind.REACTIVATION)] = flow(opening // 400, 1, 1)
+        days[day] = flows
+    return Book(currency, period, Money(Decimal(opening), currency), active, Money(Decimal(127_400), currency), days)
+
+
+BOOKS = (book("usd", 4_310_050, 590), book("jpy", 1_250_000, 79))
+BOTH = Ledger(BOOKS[0].period, BOOKS, book("", 0, 669))
+RATES = Rates({c: [(day, Decimal(r)) for day in BOTH.period] for c, r in (("usd", "1.10"), ("jpy", "161.5"))})
+LEAVING = ScheduledChurn("usd", (Leaving(TODAY + timedelta(days=12), usd("199"), 3),))
+
+
+def both() -> list[Section]:
+    """All in dollars, dollars, yen; rates begin too late for the comparison, as they do for new installations."""
+    plans = (
+        plan("Pro", "monthly", usd("24108"), 492, "49.9"),
+        plan("Scale", "yearly", usd("16500.50"), 83, "34.2"),
+        plan("Starter with a rather long name for a plan", "monthly", usd("7692"), 36, "15.9"),
+        plan("Legacy", "every 3 months", usd("10"), 1, "0.02"),
+    )
+    before = MONTH.before()
+    one, other = ((numbers(BOTH, currency, MONTH), numbers(BOTH, currency, before)) for currency in ("usd", "jpy"))
+    yen = (plan("Pro", "monthly", Money(1250000, "jpy"), 79, "100"),)
+    return [
+        section(numbers_of_all(BOTH, "usd", MONTH, RATES), numbers_of_all(BOTH, "usd", before, RATES), usd("199")),
+        section(*one, LEAVING, plans),
+        section(*other, ScheduledChurn("jpy"), yen),
+    ]
+
+
+def moved(by: int) -> list[Section]:
+    """The dollars with some more MRR on the last day, so that something moves."""
+    usd = BOOKS[0]
+    days = {**usd.days, TODAY: {str(Kind.NEW): flow(100 * by, 1, 1)}}
+    grown = Ledger(BOTH.period, (replace(usd, days=days),), BOTH.people)
+    return [section(numbers(grown, "usd", MONTH), None, LEAVING), *both()[2:]]
+
+
+def unknown() -> list[Section]:
+    """No rate is known, and nothing is compared."""
+    return [section(numbers_of_all(BOTH, "eur", MONTH, Rates({})), None, None), *both()[1:]]
 
 
 def row(ago: timedelta, title: str, who: str, amount: Money | None, tone: str, detail: str = "") -> dict[str, Any]:
@@ -85,28 +151,10 @@ def dashboard(**changes: Any) -> dict[str, Any]:
         "pending": 37,
         "quarantined": 1,
         "active_subscribers_total": 688,
-        "currencies": [
-            {
-                "currency": "usd",
-                "mrr": usd("48310.50"),
-                "trial_mrr": usd("1274"),
-                "active_subscribers": 612,
-                "plans": [
-                    plan("Pro", "monthly", usd("24108"), 492, "49.9"),
-                    plan("Scale", "yearly", usd("16500.50"), 83, "34.2"),
-                    plan("Starter with a rather long name for a plan", "monthly", usd("7692"), 36, "15.9"),
-                    plan("Legacy", "every 3 months", usd("10"), 1, "0.02"),
-                ],
-                "mrr_series": series(41200, 71),
-            },
-            {
-                "currency": "jpy",
-                "mrr": Money(1250000, "jpy"),
-                "trial_mrr": Money(0, "jpy"),
-                "active_subscribers": 79,
-                "plans": [plan("Pro", "monthly", Money(1250000, "jpy"), 79, "100")],
-            },
-        ],
+        "choice": chosen({}, TODAY),
+        "recalculating_since": None,
+        "estimated_before": None,
+        "sections": both(),
         "history": history(),
         **changes,
     }
@@ -114,14 +162,18 @@ def dashboard(**changes: Any) -> dict[str, Any]:
 
 def pages() -> Iterator[tuple[str, Page]]:
     """One page a state."""
-    nothing: dict[str, Any] = {"currencies": [], "history": [], "pending": 0, "quarantined": 0, "last_event_at": None}
-    one = dashboard()["currencies"][:1]
+    nothing: dict[str, Any] = {"sections": [], "history": [], "pending": 0, "quarantined": 0, "last_event_at": None}
+    one = both()[1:2]
     yield "dashboard", page("live", dashboard())
-    yield "dashboard-test", page("test", dashboard(currencies=one, pending=0, quarantined=0))
+    yield "dashboard-test", page("test", dashboard(sections=one, pending=0, quarantined=0, estimated_before=TODAY))
     yield "dashboard-unconnected", page("live", dashboard(**nothing, connected=False))
     yield "dashboard-waiting", page("test", dashboard(**nothing))
-    yield "dashboard-no-revenue", page("live", dashboard(currencies=[], connected=False, pending=0))
+    yield "dashboard-no-revenue", page("live", dashboard(sections=[], connected=False, pending=0))
+    yield "dashboard-no-rate", page("live", dashboard(sections=unknown(), recalculating_since=NOW))
+    wrong = chosen({"range": "custom", "from": "2026-05-02", "to": "2026-05-01", "compare": "none"}, TODAY)
+    yield "dashboard-wrong-days", page("test", dashboard(sections=one, choice=wrong))
 
 
 def page(mode: str, shown: dict[str, Any]) -> Page:
-    return Page("billing/dashboard.html", {"nav": nav(mode, "dashboard"), "dashboard": shown, "user": USER})
+    more = {"presets": PRESETS, "comparisons": COMPARISONS}
+    return Page("billing/dashboard.html", {"nav": nav(mode, "dashboard"), "dashboard": shown, "user": USER, **more})

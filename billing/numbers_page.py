@@ -1,0 +1,188 @@
+"""The page behind a number, put together for its template: words, figures, rows and where they lead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from billing.actions.settings import settings_of
+from billing.metrics.definitions import DEFINITIONS, Definition, Span
+from billing.metrics.explain import Converted, Explanation, Part, Question, Row, explain
+from billing.metrics.ledger import EVERYBODY, ledger
+from billing.metrics.periods import chosen
+from billing.modes import Mode
+from billing.money import Money
+from billing.names import PlanName, customer_labels, plan_names
+from billing.showing import question, shown, signed
+from pqintel.ui import figures
+from pqintel.workspaces.models import Workspace
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class OperandLine:
+    """A number of the formula, and the address of its own page."""
+
+    name: str
+    text: str
+    slug: str
+    query: str
+
+
+@dataclass(frozen=True)
+class PartLine:
+    """An item of a subscription in words; `estimated`: no event says so."""
+
+    part: Part
+    plan: PlanName
+    amount: str
+
+    @property
+    def estimated(self) -> bool:
+        return self.part.event_id is None
+
+
+@dataclass(frozen=True)
+class RowLine:
+    """One customer. `amount` "" where people are counted."""
+
+    customer: str
+    label: str
+    day: date | None
+    amount: str
+    parts: tuple[PartLine, ...]
+
+
+@dataclass(frozen=True)
+class ConvertedLine:
+    """One currency's part of a sum in the reporting currency; `query` leads to what it is made of."""
+
+    row: Converted
+    native: str
+    amount: str
+    rate: str
+    query: str
+
+
+@dataclass(frozen=True)
+class NumberPage:
+    """`formula` is the definition's with the figures put in, "" where the number is a plain sum of its rows."""
+
+    definition: Definition
+    explanation: Explanation
+    title: str
+    text: str
+    key: str
+    currency: str
+    plan: PlanName | None
+    formula: str
+    operands: tuple[OperandLine, ...]
+    rows: tuple[RowLine, ...]
+    converted: tuple[ConvertedLine, ...]
+    total: str
+    missing: tuple[str, ...]
+    error: str
+    next_query: str
+    previous_query: str
+
+
+def number_page(
+    workspace: Workspace, mode: Mode, metric: str, params: Mapping[str, str], now: datetime
+) -> NumberPage | None:
+    """The page of a metric for what a query string asks (`currency`, `from`, `to`, `price`, `page`).
+
+    What makes no sense is shown as all currencies, the last 30 days, the first page. None: there is no such metric.
+    Must run in scope.
+    """
+    if metric not in DEFINITIONS:
+        return None
+    zone = ZoneInfo(workspace.timezone)
+    choice = chosen(params, now.astimezone(zone).date())
+    key = params.get("currency", ALL).lower()
+    if key != ALL and not (len(key) == 3 and key.isascii() and key.isalpha()):
+        key = ALL
+    page = params.get("page", "1")
+    asked = Question(
+        metric,
+        EVERYBODY if key == ALL else key,
+        choice.period,
+        price=params.get("price", "") if metric == "mrr" and key != ALL else "",
+        page=int(page) if page.isdecimal() and 0 < int(page) < 10**6 else 1,
+    )
+    reporting = settings_of(workspace.pk).reporting_currency or _largest(workspace, mode, choice.period.last)
+    found = explain(workspace.pk, mode, asked, zone, now, reporting)
+    return _page(workspace, mode, found, key, choice.error)
+
+
+def _largest(workspace: Workspace, mode: Mode, day: date) -> str:
+    """The currency with the largest MRR; the dollar where there is none."""
+    books = ledger(workspace.pk, mode, chosen({}, day).period).books
+    return books[0].currency if books else "usd"
+
+
+def _page(workspace: Workspace, mode: Mode, found: Explanation, key: str, error: str) -> NumberPage:
+    asked, rows, definition = found.question, found.rows, found.definition
+    prices = {part.price for row in rows.rows for part in row.parts} | ({asked.price} if asked.price else set())
+    plans = plan_names(workspace.pk, mode, prices)
+    labels = customer_labels(workspace.pk, mode, [row.customer for row in rows.rows])
+    changes = definition.span is Span.PERIOD
+    value = rows.amount if asked.price else found.value
+    text = signed(value) if changes and isinstance(value, Money) else shown(value, definition.unit)
+    operands = tuple(
+        OperandLine(
+            operand.name, shown(operand.value, operand.definition.unit), operand.definition.slug,
+            question(key, operand.period),
+        )
+        for operand in found.operands
+    )  # fmt: skip
+    return NumberPage(
+        definition=definition,
+        explanation=found,
+        title=definition.title,
+        text=text,
+        key=key,
+        currency=found.currency,
+        plan=plans.get(asked.price),
+        formula=_figured(definition.formula, operands),
+        operands=operands,
+        rows=tuple(_row(row, labels, plans, found.currency) for row in rows.rows),
+        converted=tuple(_converted(row) for row in rows.converted),
+        total="" if rows.amount is None else figures.money(rows.amount),
+        missing=tuple(f"{rate.currency.upper()} on {rate.day:%-d %B %Y}" for rate in found.missing),
+        error=error,
+        next_query=_beside(asked, key, 1) if asked.page < rows.pages else "",
+        previous_query=_beside(asked, key, -1) if asked.page > 1 else "",
+    )
+
+
+def _row(row: Row, labels: Mapping[str, str], plans: Mapping[str, PlanName], currency: str) -> RowLine:
+    say = signed if row.day is not None else figures.money
+    return RowLine(
+        row.customer,
+        labels.get(row.customer, row.customer),
+        row.day,
+        "" if row.amount is None else say(row.amount),
+        tuple(PartLine(part, plans[part.price], say(part.amount)) for part in row.parts),
+    )
+
+
+def _converted(row: Converted) -> ConvertedLine:
+    rate = f"{row.rate:.6f}"
+    if row.rate_before is not None:
+        rate = f"{row.rate_before:.6f} → {rate}"
+    day = chosen({"from": row.day.isoformat(), "to": row.day.isoformat()}, row.day).period
+    return ConvertedLine(row, figures.money(row.native), signed(row.amount), rate, question(row.currency, day))
+
+
+def _figured(formula: str, operands: tuple[OperandLine, ...]) -> str:
+    """The formula with the figures in the place of their names, the longest names first."""
+    for operand in sorted(operands, key=lambda one: -len(one.name)):
+        formula = formula.replace(operand.name, operand.text)
+    return formula
+
+
+def _beside(asked: Question, key: str, step: int) -> str:
+    return question(key, asked.period, asked.price, replace(asked, page=asked.page + step).page)
