@@ -11,6 +11,7 @@ from pqintel.queue import hold_lane
 from pqintel.workspaces.tenancy import everywhere, scope
 
 from .actions import recalculation
+from .actions.access.due import settle_due
 from .lanes import lane_of, lane_parts
 from .modes import Mode
 
@@ -18,6 +19,7 @@ SECONDS = 1.0
 """How long a recalculation holds a lane before the lane's events get their turn."""
 PATIENCE_SECONDS = 3.0
 
+_DUE = "SELECT DISTINCT workspace_id, mode FROM billing_access WHERE until <= now()"
 _OPEN = "SELECT workspace_id, mode FROM billing_recalculation WHERE done_at IS NULL"
 
 
@@ -49,3 +51,20 @@ def sweep_recalculations() -> int:
         lanes = [lane_of(workspace_id, Mode(mode)) for workspace_id, mode in cursor.fetchall()]
     recalculation.bell.ring(*lanes)
     return len(lanes)
+
+
+@shared_task(name="billing.tasks.settle_access")
+def settle_access() -> int:
+    """Decide anew about access that was to end by now: an override, a grace. Returns how many customers were due.
+
+    A lane that a worker holds waits for the next beat.
+    """
+    with everywhere("access that ends by now"), connection.cursor() as cursor:
+        cursor.execute(_DUE)
+        places = [(workspace_id, Mode(mode)) for workspace_id, mode in cursor.fetchall()]
+    settled = 0
+    for workspace_id, mode in places:
+        with scope(workspace_id), hold_lane(lane_of(workspace_id, mode)) as held:
+            if held:
+                settled += settle_due(workspace_id, mode)
+    return settled

@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from .views import dashboard, lists, numbers, objects
+from .views import dashboard, lists, numbers, objects, plans
 
 
 class StripeIdConverter:
@@ -38,4 +38,10 @@ urlpatterns = [
     path("history/", lists.history, name="history"),
     path("history.csv", lists.history_csv, name="history_csv"),
     path("numbers/<slug:metric>/", numbers.show_number, name="number"),
+    path("plans/", plans.show_plans, name="plans"),
+    path("plans/tier/", plans.tier, name="plan_tier"),
+    path("plans/price/", plans.price, name="plan_price"),
+    path("plans/policy/", plans.policy, name="plan_policy"),
+    path("plans/override/", plans.override, name="plan_override"),
+    path("plans/overrides/<int:pk>/revoke/", plans.revoke, name="plan_override_revoke"),
 ]

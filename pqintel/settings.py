@@ -303,6 +303,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 10},
     },
+    "settle-access": {"task": "billing.tasks.settle_access", "schedule": 15.0, "options": {"expires": 15}},
     "sweep-recoveries": {"task": "integrations.tasks.sweep_recoveries", "schedule": 30.0, "options": {"expires": 30}},
     "sweep-backfills": {"task": "integrations.tasks.sweep_backfills", "schedule": 5.0, "options": {"expires": 5}},
     "sweep-reconciliations": {

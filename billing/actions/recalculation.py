@@ -76,7 +76,7 @@ def _step(workspace_id: int, mode: Mode) -> bool:
     customers = [row[0] for row in fetch(_NEXT, place)]
     if customers:
         derive(workspace_id, str(mode), customers, now)
-        access.recompute(workspace_id, str(mode), customers, now)
+        access.recompute(workspace_id, str(mode), customers, now, found.reason)
         found.cursor = customers[-1]
     if len(customers) < CHUNK:
         found.done_at = now

@@ -35,6 +35,11 @@ SECTIONS = {
     "workspaces:member_role": "members",
     "workspaces:member_remove": "members",
     "billing_settings:numbers": "numbers",
+    "billing:plans": "plans",
+    "billing:plan_tier": "plans",
+    "billing:plan_price": "plans",
+    "billing:plan_policy": "plans",
+    "billing:plan_override": "plans",
 }
 NAMESPACES = {"billing": "dashboard", "integrations": "integrations"}
 # Pages of one object, which exists in one mode only: in the other one, the list that it would be in.

@@ -82,6 +82,12 @@ billing_urls = (
             )
         ),
         path("w/<slug>/<mode>/numbers/<metric>/", nothing, name="number"),
+        path("w/<slug>/<mode>/plans/", nothing, name="plans"),
+        path("w/<slug>/<mode>/plans/tier/", nothing, name="plan_tier"),
+        path("w/<slug>/<mode>/plans/price/", nothing, name="plan_price"),
+        path("w/<slug>/<mode>/plans/policy/", nothing, name="plan_policy"),
+        path("w/<slug>/<mode>/plans/override/", nothing, name="plan_override"),
+        path("w/<slug>/<mode>/plans/overrides/<int:pk>/revoke/", nothing, name="plan_override_revoke"),
     ],
     "billing",
 )

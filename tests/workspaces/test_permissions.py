@@ -21,6 +21,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from pqintel.workspaces.roles import Role
 from tests.conftest import with_second_factor
 from tests.factories import (
+    AccessOverrideFactory,
     CustomerFactory,
     InvitationFactory,
     InvoiceFactory,
@@ -139,6 +140,7 @@ class Stage:
         self.invitation = InvitationFactory(workspace=self.workspace, token="secret")
         for factory in (CustomerFactory, SubscriptionFactory, InvoiceFactory, PaymentFactory):
             factory(workspace=self.workspace, stripe_id="the_one")
+        self.override = AccessOverrideFactory(workspace=self.workspace)
         staff, superuser = UserFactory(is_staff=True), UserFactory(is_staff=True, is_superuser=True)
         self.cookies = {
             "signed out": None,
@@ -181,7 +183,8 @@ class Stage:
             "metric": "mrr",
         }
         if "pk" in url.parameters:
-            values["pk"] = self.invitation.pk if url.name == "workspaces:invitation_revoke" else self.other_member.pk
+            others = {"workspaces:invitation_revoke": self.invitation, "billing:plan_override_revoke": self.override}
+            values["pk"] = others.get(url.name, self.other_member).pk
         if "object_id" in url.parameters:
             values["object_id"] = self.object_id(url.name)
         return reverse(url.name, kwargs={name: values[name] for name in url.parameters})

@@ -50,26 +50,26 @@ SELECT 'price', jsonb_build_array(p.stripe_id, p.lookup_key, d.tier_key) FROM bi
 LEFT JOIN billing_product d ON d.workspace_id = %(ws)s AND d.mode = %(mode)s AND d.stripe_id = p.product
 WHERE p.workspace_id = %(ws)s AND p.mode = %(mode)s AND p.stripe_id IN (SELECT price FROM used)
 UNION ALL
-SELECT 'mapping', jsonb_build_array(kind, value, tier, removed, extract(epoch FROM changed_at)::bigint)
+SELECT 'mapping', jsonb_build_array(kind, value, tier, removed, floor(extract(epoch FROM changed_at))::bigint)
 FROM billing_pricemapping
 WHERE workspace_id = %(ws)s AND mode = %(mode)s AND (kind <> 'price' OR value IN (SELECT price FROM used))
 UNION ALL
 SELECT 'tier', jsonb_build_array(key, name, rank, features, seat_limit, seats_by_quantity,
-                                 extract(epoch FROM changed_at)::bigint)
+                                 floor(extract(epoch FROM changed_at))::bigint)
 FROM billing_tier WHERE workspace_id = %(ws)s
 UNION ALL
-SELECT 'policy', jsonb_build_array(free_tier, past_due_days, extract(epoch FROM changed_at)::bigint)
+SELECT 'policy', jsonb_build_array(free_tier, past_due_days, floor(extract(epoch FROM changed_at))::bigint)
 FROM billing_accesspolicy WHERE workspace_id = %(ws)s
 UNION ALL
 SELECT 'override', jsonb_build_array(o.customer, o.id, o.effect = 'exactly', o.tier, o.features, o.seats,
-                                     extract(epoch FROM o.created_at)::bigint,
-                                     extract(epoch FROM least(o.expires_at, o.revoked_at))::bigint)
+                                     floor(extract(epoch FROM o.created_at))::bigint,
+                                     floor(extract(epoch FROM least(o.expires_at, o.revoked_at)))::bigint)
 FROM mine m
 JOIN billing_accessoverride o ON o.workspace_id = %(ws)s AND o.mode = %(mode)s AND o.customer = m.customer
 UNION ALL
 SELECT 'access', jsonb_build_array(a.customer, a.tier, a.features, a.seats, a.reason,
-                                   extract(epoch FROM a.since)::bigint, a.cause, a.subscription, a.unmapped,
-                                   a.overridden, extract(epoch FROM a.until)::bigint)
+                                   floor(extract(epoch FROM a.since))::bigint, a.cause, a.subscription, a.unmapped,
+                                   a.overridden, floor(extract(epoch FROM a.until))::bigint)
 FROM mine m JOIN billing_access a ON a.workspace_id = %(ws)s AND a.mode = %(mode)s AND a.customer = m.customer
 UNION ALL
 SELECT DISTINCT 'announced', jsonb_build_array(h.object_id) FROM used u

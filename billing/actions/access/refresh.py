@@ -48,6 +48,7 @@ class Batch:
     products: set[str] = field(default_factory=set)
     catalogue: str = ""
     seconds: dict[str, int] = field(default_factory=dict)
+    why: str = ""
 
     @classmethod
     def of(cls, lessons: Sequence[Learned], chains: Iterable[Chain], remapped: Iterable[tuple[type, str]]) -> Batch:
@@ -83,11 +84,14 @@ def refresh(workspace_id: int, mode: str, batch: Batch, now: datetime) -> None:
     _settle(workspace_id, mode, cases, batch, now)
 
 
-def recompute(workspace_id: int, mode: str, customers: Sequence[str], now: datetime) -> int:
+def recompute(workspace_id: int, mode: str, customers: Sequence[str], now: datetime, why: str = "") -> int:
     """Decide anew about customers, because rules changed or time passed. Three statements at most.
 
     Must run in a transaction inside `scope(workspace_id)`, by the holder of the lane. Bring a few hundred customers at
     a time.
+
+    Args:
+        why: who changed what, for the lines of history; "" where time alone did.
 
     Returns:
         How many customers' rows changed.
@@ -95,7 +99,7 @@ def recompute(workspace_id: int, mode: str, customers: Sequence[str], now: datet
     if not customers:
         return 0
     cases = load(workspace_id, mode, customers)
-    return _settle(workspace_id, mode, cases, Batch(uses=cases.uses()), now)
+    return _settle(workspace_id, mode, cases, Batch(uses=cases.uses(), why=why), now)
 
 
 def rows(cases: Cases, now: datetime) -> dict[str, tuple[dict[str, Any], Decision]]:
@@ -121,6 +125,8 @@ def _settle(workspace_id: int, mode: str, cases: Cases, batch: Batch, now: datet
         line = {"customer": customer, "event_id": event_id, "happened_at": second, "learnt_at": now.isoformat()}
         if (told := move(old, row, cases.rules)) is not None:
             kind, before, after = told
+            if batch.why:
+                after["why"] = batch.why
             lines.append(
                 {
                     **line,

@@ -302,6 +302,16 @@ def test_who_was_there_before_we_knew_had_access_before(
     assert (int(answer.since.timestamp()) - T, answer.tier, answer.cause) == (since, tier, "pqread_1")
 
 
+def test_the_part_of_a_second_in_which_somebody_decides_does_not_matter(workspace: Workspace) -> None:
+    late = NOW + timedelta(microseconds=999_999)
+    apply(workspace, catalogue(), lesson("1", 0, state(price="strange")))
+    PriceMappingFactory(workspace=workspace, value="price_strange", tier="growth", changed_at=late)
+    AccessOverrideFactory(workspace=workspace, customer="cus_1", tier="scale", created_at=late)
+    with scoped_transaction(workspace):
+        writing.recompute(workspace.pk, "test", ["cus_1"], late)
+    assert (access(workspace).tier, access(workspace).since) == ("scale", NOW)
+
+
 def test_several_items_of_one_subscription(workspace: Workspace) -> None:
     items = (ItemState("si_1", "price_starter", 1), ItemState("si_2", "price_scale", None))
     apply(workspace, catalogue(), lesson("1", 0, state(items=items)))
