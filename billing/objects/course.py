@@ -34,9 +34,16 @@ def _days(
 ) -> list[tuple[date, Decimal]]:
     first = datetime.fromtimestamp(min(span.starts for span in spans), UTC).astimezone(zone).date()
     days = min((today - first).days, DAYS - 1)
-    series = []
+    moves = sorted(
+        [(span.starts, Money(span.monthly, currency)) for span in spans]
+        + [(span.ends, -Money(span.monthly, currency)) for span in spans],
+        key=lambda move: move[0],
+    )
+    balance, done, series = Money(0, currency), 0, []
     for day in (today - timedelta(days=days - number) for number in range(days + 1)):
         end = min(day_end(day, zone), int(now.timestamp()) + 1)
-        there = (Money(span.monthly, currency) for span in spans if span.starts < end <= span.ends)
-        series.append((day, sum(there, Money(0, currency)).rounded().amount))
+        while done < len(moves) and moves[done][0] < end:
+            balance += moves[done][1]
+            done += 1
+        series.append((day, balance.rounded().amount))
     return series

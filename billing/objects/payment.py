@@ -19,10 +19,11 @@ from .versions import Versions, versions
 
 @dataclass(frozen=True)
 class PaymentPage:
-    """Everything about one payment."""
+    """Everything about one payment. `advice` is what the card's network says to do, in words ("" = nothing)."""
 
     record: Payment
     row: PaymentRow
+    advice: str
     invoices: Sequence[InvoiceRow]
     history: Some[HistoryRow]
     versions: Versions
@@ -39,6 +40,7 @@ def payment_page(place: Place, stripe_id: str, after: str = "", before: str = ""
     return PaymentPage(
         record=record,
         row=row,
+        advice=(record.advice_code or "").replace("_", " "),
         invoices=INVOICES.rows(place, invoices),
         history=newest(HISTORY, place, Filter(object_id=stripe_id), LINES),
         versions=versions(place, Kind.PAYMENT, stripe_id, after, before, record.currency),

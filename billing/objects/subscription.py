@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from billing.lists.filters import Filter
 from billing.lists.history import HISTORY, HistoryRow
@@ -20,6 +20,9 @@ from billing.snapshots import Kind
 
 from .parts import LINES, Some, newest
 from .versions import Versions, versions
+
+SPANS: Final = 200
+"""The newest spans that are shown; a subscription with more changes every few hours."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,10 @@ class SpanRow:
 
 @dataclass(frozen=True)
 class SubscriptionPage:
-    """Everything about one subscription. `awaiting` are the terms that have not been answered yet, in words."""
+    """Everything about one subscription. `awaiting` are the terms that have not been answered yet, in words.
+
+    `older_spans`: there are more spans than are shown.
+    """
 
     record: Subscription
     row: SubscriptionRow
@@ -67,6 +73,7 @@ class SubscriptionPage:
     discounts: Sequence[Reduction]
     awaiting: Sequence[str]
     spans: Sequence[SpanRow]
+    older_spans: bool
     invoices: Some[InvoiceRow]
     history: Some[HistoryRow]
     versions: Versions
@@ -78,7 +85,7 @@ def subscription_page(place: Place, stripe_id: str, after: str = "", before: str
     if record is None:
         return None
     (row,) = SUBSCRIPTIONS.rows(place, [record])
-    spans = list(place.all(MrrSpan).filter(subscription=stripe_id).order_by("-starts", "item", "trial"))
+    spans = list(place.all(MrrSpan).filter(subscription=stripe_id).order_by("-starts", "item", "trial")[: SPANS + 1])
     prices = {item["price"] for item in record.items} | {span.price for span in spans}
     plans = plan_names(place.workspace_id, place.mode, prices)
     return SubscriptionPage(
@@ -87,7 +94,8 @@ def subscription_page(place: Place, stripe_id: str, after: str = "", before: str
         items=_items(place, record.items, plans, record.currency or ""),
         discounts=_discounts(place, record),
         awaiting=[_wish(term) for term in record.awaiting],
-        spans=[_span(span, plans, place.now) for span in spans],
+        spans=[_span(span, plans, place.now) for span in spans[:SPANS]],
+        older_spans=len(spans) > SPANS,
         invoices=newest(INVOICES, place, Filter(subscription=stripe_id)),
         history=newest(HISTORY, place, Filter(object_id=stripe_id), LINES),
         versions=versions(place, Kind.SUBSCRIPTION, stripe_id, after, before, record.currency or ""),

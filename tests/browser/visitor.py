@@ -34,7 +34,7 @@ class Visitor:
         if message.type not in ("error", "warning") or message.text.startswith("Failed to load resource"):
             return
         if message.text.startswith("htmx:sendAbort"):  # a newer request took its place, which htmx tells twice
-            self.complaints.remove("error: htmx:afterRequest, [object HTMLElement]")
+            self.complaints.remove(next(c for c in self.complaints if c.startswith("error: htmx:afterRequest, ")))
             return
         self.complaints.append(f"{message.type}: {message.text}")
 
