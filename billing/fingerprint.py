@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import Q
 
 from .actions.feed import EVENT
+from .actions.gaps import FEED
 from .models import HistoryEntry, Recalculation, SyncState
 from .models.base import BillingModel
 from .modes import Mode
@@ -24,7 +25,7 @@ STATE: Final = ("subscription", "invoice", "payment", "paymentlink", "movement",
 _LEFT_OUT: Final = frozenset({"id", "workspace_id", "mode", "learnt_at", "superseded_at", "last_applied_at"})
 # Lines that still hold, without those that say how the handling of an event went, and without those about access: what
 # customers really had meanwhile follows the order in which events came.
-_PRESENT: Final = Q(superseded_at=None) & ~Q(object_kind__in=(EVENT, "access", "price"))
+_PRESENT: Final = Q(superseded_at=None) & ~Q(object_kind__in=(EVENT, FEED, "access", "price"))
 # Two feeds that know the same state may know it from different snapshots.
 _PROVENANCE: Final = frozenset({"position"})
 

@@ -39,6 +39,7 @@ SHOWN = (
     "checkout.completed",
     "customer.deleted",
     "price.unmapped",
+    "sync.gap",
 )
 _GOOD, _BAD, _NEUTRAL = "good", "bad", "neutral"
 
@@ -99,6 +100,9 @@ def _words(kind: str, before: dict[str, Any], after: dict[str, Any]) -> tuple[st
             return "Card declined", for_team(after.get("code"), after.get("decline_code")), _BAD
         case "event.quarantined" | "event.replayed" | "event.dismissed":
             return _handling(kind, after)
+        case "sync.gap":
+            days = (str(after.get(name) or "")[:10] for name in ("starts", "ends"))
+            return "Events lost", " to ".join(days), _BAD
         case "price.unmapped":
             return "Price without a plan", str(after.get("price") or ""), _BAD
     if kind.startswith("access."):

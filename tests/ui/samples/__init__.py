@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import accounts, billing, connection, people, plans, records
+from . import accounts, billing, connection, diagnosis, people, plans, records
 from .shell import Page
 
 ERRORS = ("400", "403", "403_csrf", "404", "500", "503")
@@ -12,5 +12,13 @@ def pages() -> dict[str, Page]:
     """Every page by a short name: each state that looks different has its own."""
     home = Page("home.html", {"demo": {"email": "demo@pqintel.example", "password": "demo"}})
     errors = {f"error-{code}": Page(f"{code}.html", status=int(code[:3])) for code in ERRORS}
-    rooms = (billing.pages(), records.pages(), connection.pages(), people.pages(), accounts.pages(), plans.pages())
+    rooms = (
+        billing.pages(),
+        records.pages(),
+        connection.pages(),
+        diagnosis.pages(),
+        people.pages(),
+        accounts.pages(),
+        plans.pages(),
+    )
     return {"home": home, **{name: page for room in rooms for name, page in room}, **errors}
