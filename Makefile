@@ -9,10 +9,10 @@ COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet -
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run browser test check bench soak lock clean
+.PHONY: help setup run browser test check bench bench-metrics soak lock clean
 
 help:  ## what the targets do
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
 setup:  ## .venv with the locked packages
 	@command -v $(PYTHON) >/dev/null || { echo "pqintel: $(PYTHON) is not installed; Python 3.11 or newer is needed." >&2; exit 1; }
@@ -33,7 +33,10 @@ check: setup  ## lint, types, import rules, templates, migrations, deployment, k
 bench: setup  ## figures beside their floors
 	@exec $(BIN)/python -m tests.bench $(ARGS)
 
-soak: setup  ## the long tests: a whole year in every payload family
+bench-metrics: setup  ## what growth costs: a thousand, a hundred thousand, a million subscriptions
+	@exec $(BIN)/python -m tests.bench.scale $(ARGS)
+
+soak: setup  ## the long tests: 20,000 random lives, a whole year in every payload family
 	@exec $(BIN)/python -m tests.soak $(ARGS)
 
 lock: setup  ## requirements*.txt from requirements*.in (upgrade=1 takes newer releases)
