@@ -46,7 +46,7 @@ _GOOD, _BAD, _NEUTRAL = "good", "bad", "neutral"
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the feed. `tone` is good, bad or neutral."""
+    """One line of the feed. `tone` is good, bad or neutral; `customer` is the id ("" = it is about nobody)."""
 
     happened_at: datetime
     kind: str
@@ -56,6 +56,7 @@ class Line:
     amount: Money | None
     event_id: str
     tone: str
+    customer: str = ""
 
 
 def latest(workspace_id: int, mode: Mode, count: int) -> list[Line]:
@@ -76,7 +77,9 @@ def line(entry: HistoryEntry, customer_label: str) -> Line:
     title, detail, tone = _words(entry.kind, before, after)
     amount = after.get("amount")
     money = Money(amount, after["currency"]) if amount and after.get("currency") else None
-    return Line(entry.happened_at, entry.kind, title, customer_label, detail, money, entry.event_id, tone)
+    return Line(
+        entry.happened_at, entry.kind, title, customer_label, detail, money, entry.event_id, tone, entry.customer or ""
+    )
 
 
 def _words(kind: str, before: dict[str, Any], after: dict[str, Any]) -> tuple[str, str, str]:

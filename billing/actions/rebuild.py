@@ -10,6 +10,7 @@ from django.db import transaction
 
 from billing.modes import Mode
 
+from . import words
 from .bulk import fetch
 from .derived import derive
 
@@ -17,6 +18,9 @@ CHUNK: Final = 500
 
 _CUSTOMERS: Final = """
 SELECT customer FROM (
+    SELECT stripe_id AS customer FROM billing_customer
+    WHERE workspace_id = %(ws)s AND mode = %(mode)s AND stripe_id > %(after)s
+    UNION
     SELECT customer FROM billing_subscription WHERE workspace_id = %(ws)s AND mode = %(mode)s AND customer > %(after)s
     UNION
     SELECT customer FROM billing_movement WHERE workspace_id = %(ws)s AND mode = %(mode)s AND customer > %(after)s
@@ -61,7 +65,7 @@ class Rebuilt:
 
 
 def rebuild(workspace_id: int, mode: Mode) -> Rebuilt:
-    """Compute spans, movements and daily sums anew; write what differs. Commits chunk by chunk.
+    """Compute spans, movements, daily sums and search words anew; write what differs. Commits chunk by chunk.
 
     Must run in scope, outside a transaction, by the one holder of the lane.
     """
@@ -73,6 +77,7 @@ def rebuild(workspace_id: int, mode: Mode) -> Rebuilt:
             chunk = [row[0] for row in fetch(_CUSTOMERS, place)]
             if chunk:
                 movements += derive(workspace_id, str(mode), chunk, datetime.now(UTC))
+                words.renew(workspace_id, str(mode), chunk)
         customers += len(chunk)
         if len(chunk) < CHUNK:
             break

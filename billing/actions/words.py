@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from billing.search import MOST_WORDS, words_of
 
-from .bulk import run
+from .bulk import fetch, run
 
 # The rows to delete and those to insert are disjoint, so that both parts may work on the same snapshot.
 _INDEX: Final = """
@@ -25,6 +25,17 @@ INSERT INTO billing_customerword (workspace_id, mode, customer, word)
 SELECT %(ws)s, %(mode)s, customer, word FROM wanted ORDER BY customer, word
 ON CONFLICT DO NOTHING
 """
+
+
+_STATES: Final = """
+SELECT stripe_id, name, email FROM billing_customer WHERE workspace_id = %s AND mode = %s AND stripe_id = ANY(%s)
+"""
+
+
+def renew(workspace_id: int, mode: str, customers: Sequence[str]) -> None:
+    """Bring the words of these customers in line with their rows. Two statements."""
+    rows = fetch(_STATES, (workspace_id, mode, list(customers)))
+    index(workspace_id, mode, [dict(zip(("id", "name", "email"), row, strict=True)) for row in rows])
 
 
 def index(workspace_id: int, mode: str, customers: Iterable[Mapping[str, Any]]) -> None:

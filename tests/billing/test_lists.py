@@ -68,21 +68,17 @@ def one_of_each(workspace: Workspace, mode: str, tag: str) -> None:
 
 
 @pytest.mark.parametrize("name", LISTS)
-@pytest.mark.parametrize(
-    "query", ["", "?q=name", "?q=cus_mine", "?status=active", "?currency=usd", "?customer=cus_mine"]
-)
-def test_nothing_of_another_workspace_or_mode(
-    workspace: Workspace, viewer_client: Client, name: str, query: str
-) -> None:
+def test_nothing_of_another_workspace_or_mode(workspace: Workspace, viewer_client: Client, name: str) -> None:
     one_of_each(workspace, "test", "mine")
     one_of_each(workspace, "live", "alive")
     one_of_each(WorkspaceFactory(), "test", "others")
-    for path in (f"/w/acme/test/{name}/", f"/w/acme/test/{name}.csv"):
-        answer = viewer_client.get(path + query)
-        text = (b"".join(answer.streaming_content) if answer.streaming else answer.content).decode()
-        assert "others" not in text
-        assert "alive" not in text
-        assert "mine" in text
+    for query in ("", "?q=name", "?q=cus_mine", "?currency=usd", "?customer=cus_mine", "?status=odd"):
+        for path in (f"/w/acme/test/{name}/", f"/w/acme/test/{name}.csv"):
+            answer: Any = viewer_client.get(path + query)
+            text = (b"".join(answer.streaming_content) if answer.streaming else answer.content).decode()
+            assert "others" not in text
+            assert "alive" not in text
+            assert "mine" in text
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -97,7 +93,7 @@ def test_a_page_costs_the_same_for_many_rows_as_for_one(workspace: Workspace, vi
     cost()  # the session remembers the mode
     full = cost()
     assert full <= 15
-    for number in range(30, 60):
+    for number in range(30, 36):
         one_of_each(workspace, "test", f"{number}x")
     assert cost() == full
 

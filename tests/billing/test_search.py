@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.actions import learn
+from billing.actions.rebuild import rebuild
 from billing.models import Customer, CustomerWord
 from billing.modes import Mode
 from billing.search import MOST_TERMS, MOST_WORDS, matching, words_of
@@ -116,6 +117,19 @@ def test_nothing_is_found_on_the_other_side_or_elsewhere(workspace: Workspace) -
     assert found(workspace, "ada", Mode.LIVE) == ["cus_1"]
     CustomerWordFactory(workspace=workspace, mode="live", word="ada", customer="cus_9")
     assert found(workspace, "ada") == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rebuild_repairs_the_words() -> None:
+    workspace = WorkspaceFactory()
+    teach(workspace, told("Ada Lovelace"), told("Grace", who="cus_2"))
+    right = words(workspace)
+    with scope(workspace), transaction.atomic():
+        CustomerWord.objects.filter(word="ada").delete()
+    CustomerWordFactory(workspace=workspace, customer="cus_2", word="wrong")
+    with scope(workspace):
+        assert rebuild(workspace.pk, Mode.TEST).customers == 2
+    assert words(workspace) == right
 
 
 def test_very_long_names_and_questions_are_cut(workspace: Workspace) -> None:

@@ -105,6 +105,7 @@ def row(ago: timedelta, title: str, who: str, amount: Money | None, tone: str, d
         "kind": title.lower().replace(" ", "."),
         "title": title,
         "customer_label": who,
+        "customer": "cus_1" if who.endswith("Labs") else "",
         "detail": detail,
         "amount": amount,
         "event_id": f"evt_{abs(hash((title, who))) % 10**8}",
