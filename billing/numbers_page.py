@@ -8,10 +8,12 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from billing.actions.settings import settings_of
-from billing.metrics.definitions import DEFINITIONS, Definition, Span
-from billing.metrics.explain import Converted, Explanation, Part, Question, Row, explain
+from billing.metrics.cohorts import month_before
+from billing.metrics.definitions import DEFINITIONS, FAILURES, Definition, Span
+from billing.metrics.explain import Converted, Explanation, Failed, Part, Question, Row, explain
 from billing.metrics.ledger import EVERYBODY, ledger
-from billing.metrics.periods import chosen
+from billing.metrics.periods import Period, chosen
+from billing.metrics.recovery import Recovery, recovery_by_month
 from billing.modes import Mode
 from billing.money import Money
 from billing.names import PlanName, customer_labels, plan_names
@@ -68,6 +70,15 @@ class ConvertedLine:
 
 
 @dataclass(frozen=True)
+class FailedLine:
+    """An invoice that failed, in words."""
+
+    row: Failed
+    label: str
+    outcome: str
+
+
+@dataclass(frozen=True)
 class NumberPage:
     """`formula` is the definition's with the figures put in, "" where the number is a plain sum of its rows."""
 
@@ -82,6 +93,8 @@ class NumberPage:
     operands: tuple[OperandLine, ...]
     rows: tuple[RowLine, ...]
     converted: tuple[ConvertedLine, ...]
+    failed: tuple[FailedLine, ...]
+    months: tuple[Recovery, ...]
     total: str
     missing: tuple[str, ...]
     error: str
@@ -105,11 +118,12 @@ def number_page(
     if key != ALL and not (len(key) == 3 and key.isascii() and key.isalpha()):
         key = ALL
     page = params.get("page", "1")
+    price = params.get("price", "").replace("\0", "")
     asked = Question(
         metric,
         EVERYBODY if key == ALL else key,
         choice.period,
-        price=params.get("price", "") if metric == "mrr" and key != ALL else "",
+        price=price if metric == "mrr" and key != ALL else "",
         page=int(page) if page.isdecimal() and 0 < int(page) < 10**6 else 1,
     )
     reporting = settings_of(workspace.pk).reporting_currency or _largest(workspace, mode, choice.period.last)
@@ -127,8 +141,10 @@ def _page(workspace: Workspace, mode: Mode, found: Explanation, key: str, error:
     asked, rows, definition = found.question, found.rows, found.definition
     prices = {part.price for row in rows.rows for part in row.parts} | ({asked.price} if asked.price else set())
     plans = plan_names(workspace.pk, mode, prices)
-    labels = customer_labels(workspace.pk, mode, [row.customer for row in rows.rows])
-    changes = definition.span is Span.PERIOD
+    labels = customer_labels(
+        workspace.pk, mode, [*(row.customer for row in rows.rows), *(row.customer for row in rows.failed)]
+    )
+    changes = definition.span is Span.PERIOD and definition.slug not in FAILURES
     value = rows.amount if asked.price else found.value
     text = signed(value) if changes and isinstance(value, Money) else shown(value, definition.unit)
     operands = tuple(
@@ -150,12 +166,25 @@ def _page(workspace: Workspace, mode: Mode, found: Explanation, key: str, error:
         operands=operands,
         rows=tuple(_row(row, labels, plans, found.currency) for row in rows.rows),
         converted=tuple(_converted(row) for row in rows.converted),
+        failed=tuple(
+            FailedLine(row, labels.get(row.customer, row.customer), DEFINITIONS[row.outcome].title)
+            for row in rows.failed
+        ),
+        months=_months(workspace, mode, found) if definition.slug == "recovery_rate" else (),
         total="" if rows.amount is None else figures.money(rows.amount),
         missing=tuple(f"{rate.currency.upper()} on {rate.day:%-d %B %Y}" for rate in found.missing),
         error=error,
         next_query=_beside(asked, key, 1) if asked.page < rows.pages else "",
         previous_query=_beside(asked, key, -1) if asked.page > 1 else "",
     )
+
+
+def _months(workspace: Workspace, mode: Mode, found: Explanation) -> tuple[Recovery, ...]:
+    """The recovery of the last twelve months, by month of failure."""
+    last = found.period.last
+    year = Period(month_before(last, 11), last)
+    by_currency = recovery_by_month(workspace.pk, mode, year, ZoneInfo(workspace.timezone))
+    return tuple(by_currency.get(found.question.currency, ()))
 
 
 def _row(row: Row, labels: Mapping[str, str], plans: Mapping[str, PlanName], currency: str) -> RowLine:

@@ -37,6 +37,7 @@ urlpatterns = [
     path("payments/<stripe_id:stripe_id>/", objects.payment, name="payment"),
     path("history/", lists.history, name="history"),
     path("history.csv", lists.history_csv, name="history_csv"),
+    path("numbers/cohorts/", numbers.show_cohorts, name="cohorts"),
     path("numbers/<slug:metric>/", numbers.show_number, name="number"),
     path("plans/", plans.show_plans, name="plans"),
     path("plans/tier/", plans.tier, name="plan_tier"),

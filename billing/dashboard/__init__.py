@@ -11,6 +11,7 @@ from billing.metrics.mrr import PlanLine
 from billing.metrics.numbers import Numbers, numbers, numbers_of_all, reach
 from billing.metrics.periods import Choice
 from billing.metrics.plans import plans
+from billing.metrics.recovery import Recovery, recovery, recovery_by_month
 from billing.metrics.scheduled import ScheduledChurn, scheduled_churn
 from billing.modes import Mode
 from billing.money import Money
@@ -55,6 +56,7 @@ class _Read:
     choice: Choice
     rates: Rates
     scheduled: dict[str, ScheduledChurn]
+    failures: dict[str, list[Recovery]]
     reporting: str
 
     def of(self, currency: str) -> tuple[Numbers, Numbers | None]:
@@ -81,7 +83,9 @@ def dashboard(workspace: Workspace, mode: Mode, now: datetime, choice: Choice, s
     reporting = reporting_currency(read, state)
     wanted = _to_convert(read, reporting)
     rates = rates_between(wanted, read.period.eve, read.period.last)
-    found = _Read(read, choice, rates, scheduled_churn(workspace.pk, mode, now, state.zone), reporting)
+    scheduled = scheduled_churn(workspace.pk, mode, now, state.zone)
+    failures = recovery_by_month(workspace.pk, mode, choice.period, state.zone)
+    found = _Read(read, choice, rates, scheduled, failures, reporting)
     by_plan = plans(workspace.pk, mode, choice.period.last)
     connected = state.feed.connected_at and state.feed.connected_at.astimezone(state.zone).date()
     return Dashboard(
@@ -117,4 +121,5 @@ def _sections(found: _Read, by_plan: dict[str, tuple[PlanLine, ...]]) -> Iterato
         yield section(*found.of_all(), found.scheduled_in_all())
     for currency in currencies:
         scheduled = found.scheduled.get(currency, ScheduledChurn(currency))
-        yield section(*found.of(currency), scheduled, by_plan.get(currency, ()))
+        failures = recovery(found.failures.get(currency, []), currency)
+        yield section(*found.of(currency), scheduled, by_plan.get(currency, ()), failures)

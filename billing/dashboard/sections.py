@@ -12,6 +12,7 @@ from billing.metrics.definitions import DEFINITIONS
 from billing.metrics.mrr import PlanLine
 from billing.metrics.numbers import Numbers, Value
 from billing.metrics.periods import Period
+from billing.metrics.recovery import Recovery
 from billing.metrics.scheduled import ScheduledChurn
 from billing.money import Money
 from billing.showing import question, shown, signed
@@ -51,6 +52,7 @@ class Section:
     lines: tuple[Line, ...]
     drawing: Waterfall | None
     rates: tuple[Figure, ...]
+    failures: tuple[Figure, ...]
     plans: tuple[PlanLine, ...]
     plans_query: str
     missing: tuple[str, ...]
@@ -61,8 +63,9 @@ def section(
     compared: Numbers | None,
     scheduled: ScheduledChurn | Money | None,
     plans: tuple[PlanLine, ...] = (),
+    failures: Recovery | None = None,
 ) -> Section:
-    """The block of one currency's numbers, or of all (`Numbers.whole`)."""
+    """The block of one currency's numbers, or of all (`Numbers.whole`), which has neither plans nor failures."""
     key = "all" if found.whole else found.currency
     lines, drawing = statement_lines(key, found, compared)
     name = found.currency.upper()
@@ -77,6 +80,7 @@ def section(
         lines=lines,
         drawing=drawing,
         rates=tuple(_rates(key, found, compared, scheduled)),
+        failures=tuple(_failures(key, found, failures)) if failures else (),
         plans=plans,
         plans_query=question(key, found.period.last_only),
         missing=tuple(f"{rate.currency.upper()} on {rate.day:%-d %B %Y}" for rate in found.missing),
@@ -120,6 +124,15 @@ def _rates(
         amount = scheduled if isinstance(scheduled, Money) else scheduled.amount
         note = "" if isinstance(scheduled, Money) else _when(scheduled)
         yield _figure("scheduled_churn", key, last, amount, note=note)
+
+
+def _failures(key: str, found: Numbers, failures: Recovery) -> Iterable[Figure]:
+    invoices = f"{figures.count(failures.invoices)} invoice{'' if failures.invoices == 1 else 's'}"
+    yield _figure("failed", key, found.period, failures.failed, note=invoices)
+    yield _figure("recovered", key, found.period, failures.recovered)
+    yield _figure("at_risk", key, found.period, failures.at_risk)
+    yield _figure("lost", key, found.period, failures.lost)
+    yield _figure("recovery_rate", key, found.period, failures.rate)
 
 
 def _figure(

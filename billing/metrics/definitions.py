@@ -164,11 +164,37 @@ DEFINITIONS: Final = {
             "MRR of subscriptions whose cancellation is scheduled: it leaves MRR at the effective end. Where churn "
             "counts at the request (Settings › Numbers), it has left already, and nothing is scheduled.",
         ),
+        Definition(
+            "failed", "Failed payments", _M, Span.PERIOD,
+            "What could not be collected at the first attempt: each invoice once, in the period of that attempt.",
+        ),
+        Definition(
+            "recovered", "Recovered", _M, Span.PERIOD,
+            "The part of what failed in the period that has been paid since.",
+        ),
+        Definition(
+            "at_risk", "At risk", _M, Span.PERIOD,
+            "The part of what failed in the period that is neither paid nor given up.",
+        ),
+        Definition(
+            "lost", "Lost", _M, Span.PERIOD,
+            "The part of what failed in the period that was voided or written off.",
+        ),
+        Definition(
+            "recovery_rate", "Recovery rate", _R, Span.PERIOD,
+            "How much of what failed in the period has been paid since; what is open still counts as not recovered.",
+            "recovered ÷ failed payments",
+            ("recovered", "failed"),
+        ),
     )
 }  # fmt: skip
 
 MOVEMENTS: Final = ("new", "reactivation", "expansion", "contraction", "churn", "involuntary_churn")
 """The metrics that are kinds of movements; their slugs are the kinds' values."""
+
+
+FAILURES: Final = {"failed": "", "recovered": "recovered", "at_risk": "at_risk", "lost": "lost", "recovery_rate": ""}
+"""The metrics about failed payments, with the outcome (billing.metrics.recovery) that each of them counts; "" = all."""
 
 
 def published(definitions: Iterable[Definition] = tuple(DEFINITIONS.values())) -> str:

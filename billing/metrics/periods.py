@@ -134,8 +134,6 @@ def _custom(params: Mapping[str, str], today: date) -> Period:
         raise ValueError("The period ends before it begins.")
     if (last - first).days >= LONGEST:
         raise ValueError("A period may be five years long at most.")
-    if first.year < 2000:
-        raise ValueError("There is nothing before the year 2000.")
     return Period(first, last)
 
 
@@ -143,9 +141,12 @@ def _day(text: str) -> date | None:
     if not text:
         return None
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise ValueError(f"“{text[:20]}” is not a day; write it like 2026-03-31.") from None
+    if day.year < 2000:
+        raise ValueError("There is nothing before the year 2000.")
+    return day
 
 
 def _year_before(day: date) -> date:

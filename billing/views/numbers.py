@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from billing.cohorts_page import cohorts_page
 from billing.modes import Mode
 from billing.numbers_page import number_page
 from pqintel.workspaces.permissions import needs
@@ -25,3 +26,12 @@ def show_number(request: Any, slug: str, mode: Mode, metric: str) -> HttpRespons
     if page is None:
         raise Http404("There is no such number.")
     return render(request, "billing/numbers/number.html", {"number": page})
+
+
+@needs(Permission.SEE)
+@require_safe
+@never_cache
+def show_cohorts(request: Any, slug: str, mode: Mode) -> HttpResponse:
+    """What is left of each month's new customers, and of the MRR they began with, month by month."""
+    page = cohorts_page(request.workspace, mode, request.GET, timezone.now())
+    return render(request, "billing/numbers/cohorts.html", {"cohorts": page})

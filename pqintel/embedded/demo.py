@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 import sys
 from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -76,6 +78,7 @@ class Demo:
         Needs web and worker to run. A later start only repeats where to deliver: to this machine, whatever the public
         URL is, which the endpoint is listed with.
         """
+        self._publish_rates(environment)
         account = self._account()
         keys = {name: account[name] for name in ("publishable_key", "secret_key", "webhook_secret")}
         fingerprint = hashlib.sha256(json.dumps(keys, sort_keys=True).encode()).hexdigest()
@@ -90,6 +93,13 @@ class Demo:
         path = self.facts["webhook_path"]
         here, listed = f"http://{LOOPBACK}:{port}{path}", f"{environment['PQ_BASE_URL'].rstrip('/')}{path}"
         self._simulator("deliver", "--to", here, "--listed-as", listed, environment=environment)
+
+    def _publish_rates(self, environment: Mapping[str, str]) -> None:
+        """Rates for the company's two currencies, which real ones replace: invented, the same on every start."""
+        file = self.folder / "invented-rates.csv"
+        file.write_text(invented_rates(datetime.now(UTC).date()), encoding="utf-8")
+        words = [*MANAGE, "rates_import", str(file), "--source", "demo", "--json"]
+        self.supervisor.errand("rates_import", words, environment)
 
     def sign_in(self) -> str:
         """The line that tells how to sign in."""
@@ -119,6 +129,14 @@ class Demo:
     def _remember(self, **facts: Any) -> None:
         self.facts |= facts
         self.home.remember(FACTS, self.facts)
+
+
+def invented_rates(today: date) -> str:
+    """Dollars per euro as the European Central Bank writes them, from before the history until a month ahead."""
+    days = (today + timedelta(days=n) for n in range(-HISTORY_DAYS - 60, 30))
+    waves = ((day, day.toordinal()) for day in days if day.weekday() < 5)
+    lines = (f"{day},{1.10 + 0.04 * math.sin(n / 47) + 0.006 * math.sin(n / 5):.4f}" for day, n in waves)
+    return "\n".join(["Date,USD", *lines, ""])
 
 
 def database_identity(url: str) -> str:

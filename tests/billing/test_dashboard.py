@@ -171,7 +171,7 @@ def test_the_page_and_its_silence_cost_a_fixed_number_of_queries(
         span(workspace, f"c{number}", "100", price=f"price_{number}")
         HistoryEntryFactory(workspace=workspace, mode="test", customer=f"c{number}", event_id=f"evt_{number}")
     seen = viewer_client.get("/w/acme/test/").context["dashboard"].version
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(17):
         viewer_client.get("/w/acme/test/")
     with django_assert_num_queries(8):
         viewer_client.get(f"/w/acme/test/live/?seen={seen}")
@@ -268,6 +268,45 @@ def test_the_command_prints_what_the_page_shows(workspace: Workspace) -> None:
             "plans": {"price_1": {"name": "price_1", "interval": "", "mrr": "12500.00", "active_subscribers": 1}},
         }
     }
+
+
+def test_the_command_tells_a_period_beside_what_it_told_before(workspace: Workspace) -> None:
+    span(workspace, "a", "10000", ends=MARCH + 10 * DAY)
+    span(workspace, "b", "5000", starts=MARCH + DAY)
+    out, plain = StringIO(), StringIO()
+    march = {"first": datetime(2026, 3, 1, tzinfo=UTC).date(), "last": datetime(2026, 3, 31, tzinfo=UTC).date()}
+    call_command("billing_metrics", "acme", mode="test", json=True, stdout=out, **march)
+    call_command("billing_metrics", "acme", mode="test", json=True, stdout=plain)
+    told = json.loads(out.getvalue())
+    period = told.pop("period")
+    assert {**told, "as_of": ""} == {**json.loads(plain.getvalue()), "as_of": ""}
+    usd = period["currencies"]["usd"]
+    assert usd["movements"] == {
+        "start": "0.00",
+        "new": "150.00",
+        "reactivation": "0.00",
+        "expansion": "0.00",
+        "contraction": "0.00",
+        "churn": "-100.00",
+        "involuntary_churn": "0.00",
+        "fx": "0.00",
+        "rounding": "0.00",
+        "end": "50.00",
+        "net_new": "50.00",
+        "count": {
+            "new": 2,
+            "reactivation": 0,
+            "expansion": 0,
+            "contraction": 0,
+            "churn": 1,
+            "involuntary_churn": 0,
+        },
+    }
+    assert (usd["subscriber_churn_30_days"], usd["nrr"], usd["quick_ratio"]) == ("0.500000", None, "1.500000")
+    assert (usd["arpa"], usd["ltv"], usd["failed_payments"]["recovery_rate"]) == ("50.00", "100.00", None)
+    assert (period["all"]["currency"], period["all"]["missing_rates"]) == ("usd", [])
+    with pytest.raises(CommandError, match="needs --from and --to"):
+        call_command("billing_metrics", "acme", mode="test", first=march["last"], last=march["first"])
 
 
 def test_the_command_refuses_an_unknown_workspace(db: None) -> None:

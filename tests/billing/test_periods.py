@@ -42,6 +42,7 @@ def test_choices(query: dict[str, str], period: tuple[str, str], compared: tuple
         ({"from": "2026-05-21"}, "has not begun"),
         ({"from": "2020-01-01"}, "five years"),
         ({"from": "0001-01-01", "to": "0001-01-02"}, "before the year 2000"),
+        ({"to": "0001-01-01"}, "before the year 2000"),
     ],
 )
 def test_what_makes_no_sense_is_said_and_gives_30_days(query: dict[str, str], error: str) -> None:

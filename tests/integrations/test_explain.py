@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from billing.metrics.definitions import DEFINITIONS, Unit
+from billing.metrics.definitions import DEFINITIONS, FAILURES, Unit
 from billing.metrics.explain import Explanation, Question, Row, explain
 from billing.metrics.explain.rows import PAGE_ROWS, summed
 from billing.metrics.ledger import ledger
@@ -63,11 +63,11 @@ def ask(workspace: Workspace, question: Question, now: datetime | None = None) -
 
 def all_rows(workspace: Workspace, question: Question) -> tuple[Explanation, list[Any]]:
     first = ask(workspace, question)
-    rows = [*first.rows.rows, *first.rows.converted]
+    rows = [*first.rows.rows, *first.rows.converted, *first.rows.failed]
     for page in range(2, first.rows.pages + 1):
         more = ask(workspace, Question(question.metric, question.currency, question.period, question.price, page))
         assert (more.rows.amount, more.rows.number) == (first.rows.amount, first.rows.number)
-        rows += [*more.rows.rows, *more.rows.converted]
+        rows += [*more.rows.rows, *more.rows.converted, *more.rows.failed]
     return first, rows
 
 
@@ -82,7 +82,7 @@ def test_rows_sum_to_the_number_exactly(seed: int, zone: str) -> None:
         Period(last - timedelta(days=60), last - timedelta(days=20)),
     ):
         for currency in CURRENCIES:
-            for slug in SUMS:
+            for slug in SUMS if currency else [slug for slug in SUMS if slug not in FAILURES]:
                 found, rows = all_rows(workspace, Question(slug, currency, period))
                 assert found.missing == ()
                 assert len(rows) == found.rows.number

@@ -81,6 +81,7 @@ billing_urls = (
                 (f"{all_}/<stripe_id>/", one),
             )
         ),
+        path("w/<slug>/<mode>/numbers/cohorts/", nothing, name="cohorts"),
         path("w/<slug>/<mode>/numbers/<metric>/", nothing, name="number"),
         path("w/<slug>/<mode>/plans/", nothing, name="plans"),
         path("w/<slug>/<mode>/plans/tier/", nothing, name="plan_tier"),

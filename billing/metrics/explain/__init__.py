@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from billing.metrics.definitions import DEFINITIONS, MOVEMENTS, Definition, Span
+from billing.metrics.definitions import DEFINITIONS, FAILURES, MOVEMENTS, Definition, Span
 from billing.metrics.ledger import EVERYBODY, Ledger, ledger
 from billing.metrics.numbers import Numbers, Value, numbers, numbers_of_all, reach
 from billing.metrics.periods import TILE_DAYS, Period, last_days, month_of
+from billing.metrics.recovery import recovery, recovery_by_month
 from billing.metrics.scheduled import scheduled_churn
 from billing.metrics.statement import CHURNS, DOWN, KINDS
 from billing.models import MovementKind
@@ -20,10 +21,11 @@ from billing.money import Money, total
 from billing.rates import MissingRate, Rates, rates_between
 
 from . import balances, conversions, moves
+from .failed import failed
 from .leaving import leaving
-from .rows import Converted, Part, Row, Rows
+from .rows import Converted, Failed, Part, Row, Rows
 
-__all__ = ["Converted", "Explanation", "Operand", "Part", "Question", "Row", "Rows", "explain"]
+__all__ = ["Converted", "Explanation", "Failed", "Operand", "Part", "Question", "Row", "Rows", "explain"]
 
 _KINDS_OF: Final[Mapping[str, tuple[MovementKind, ...]]] = {
     **{slug: (MovementKind(slug),) for slug in MOVEMENTS},
@@ -123,12 +125,13 @@ def explain(
     source = _Source(workspace_id, mode, zone, now, read, rates, reporting)
     period = _spoken_of(definition, question.period)
     found = source.numbers(question.currency, question.period)
-    missing = found.missing
+    missing: tuple[MissingRate, ...] = ()
     try:
         rows = _rows(source, definition, question, period)
         value = _value(source, found, question)
+        missing = found.missing if value is None else ()
     except MissingRate as error:
-        rows, value, missing = Rows(), None, (*missing, error)
+        rows, value, missing = Rows(), None, (error,)
     operands = tuple(_operand(source, found, definition, question, slug) for slug in definition.made_of)
     shown = question.currency or reporting
     return Explanation(definition, question, period, shown, value, operands, rows, missing)
@@ -153,6 +156,8 @@ def _spoken_of(definition: Definition, period: Period) -> Period:
 
 def _value(source: _Source, found: Numbers, question: Question) -> Value:
     slug, movements = question.metric, found.movements
+    if slug in FAILURES:
+        return _failures(source, question)
     if slug == "scheduled_churn":
         return _scheduled(source, question.currency)
     if slug == "mrr" and question.price:
@@ -179,6 +184,16 @@ def _value(source: _Source, found: Numbers, question: Question) -> Value:
     return simple[slug]
 
 
+def _failures(source: _Source, question: Question) -> Value:
+    """Failed payments are told per currency; all of them in one would need a rate for each failure."""
+    if question.currency == EVERYBODY:
+        return None
+    months = recovery_by_month(source.workspace_id, source.mode, question.period, source.zone)
+    found = recovery(months.get(question.currency, []), question.currency)
+    value: Value = found.rate if question.metric == "recovery_rate" else getattr(found, question.metric)
+    return value
+
+
 def _scheduled(source: _Source, currency: str) -> Money:
     found = scheduled_churn(source.workspace_id, source.mode, source.now, source.zone)
     if currency != EVERYBODY:
@@ -191,6 +206,11 @@ def _scheduled(source: _Source, currency: str) -> Money:
 def _rows(source: _Source, definition: Definition, question: Question, period: Period) -> Rows:
     slug, currency, page = question.metric, question.currency, question.page
     people = definition.slug in ("active", "churned", "came", "subscriber_churn", "calendar_churn")
+    if slug in FAILURES:
+        if currency == EVERYBODY:
+            return Rows()
+        at_zone = (period, source.zone, FAILURES[slug])
+        return failed(source.workspace_id, source.mode, currency, *at_zone, page)
     if currency == EVERYBODY and not people:
         return conversions.paged(_converted(source, slug, period), page)
     at = (source.workspace_id, source.mode, currency)
@@ -221,7 +241,7 @@ def _operand(source: _Source, found: Numbers, definition: Definition, question: 
     part = DEFINITIONS[slug]
     period = _spoken_of(definition, question.period)
     name = _NAMES.get(slug, {}).get(definition.span, part.title if part.unit.value == "money" else part.title.lower())
-    if slug in MOVEMENTS:
+    if slug in MOVEMENTS or slug in FAILURES:
         name = part.title.lower()
     if slug in ("mrr", "active") and definition.span is not Span.CLOSE:
         period = Period(period.eve, period.eve)

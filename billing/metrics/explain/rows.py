@@ -69,11 +69,25 @@ class Converted:
 
 
 @dataclass(frozen=True)
+class Failed:
+    """An invoice (or a payment of none) that failed: when first, over how much, what became of it, and the event."""
+
+    customer: str
+    subject: str
+    is_invoice: bool
+    at: datetime
+    amount: Money
+    outcome: str
+    event_id: str
+
+
+@dataclass(frozen=True)
 class Rows:
     """A page of rows, how many there are in all, and what all of them come to: exactly the number."""
 
     rows: Sequence[Row] = ()
     converted: Sequence[Converted] = ()
+    failed: Sequence[Failed] = ()
     number: int = 0
     amount: Money | None = None
     count: int = 0
