@@ -12,6 +12,7 @@ from billing.modes import Mode
 from pqintel.vault import Secret
 
 from .stripe.connections import FIELDS
+from .stripe.quarantine import LONGEST_REASON
 from .stripe.verification import formats
 
 
@@ -65,3 +66,42 @@ class StripeCredentialsForm(forms.Form):
     def given(self) -> dict[str, Secret]:
         """What was typed, of a valid form."""
         return {name: Secret(self.cleaned_data[name]) for name in FIELDS if self.cleaned_data.get(name)}
+
+
+class QuarantineForm(forms.Form):
+    """What is to become of quarantined events: those chosen, those of one reason, or all.
+
+    A dismissal is for chosen events only, and needs a reason that history keeps.
+    """
+
+    ACTIONS = (
+        ("replay", "Replay those chosen"),
+        ("replay_reason", "Replay all of a reason"),
+        ("replay_all", "Replay all"),
+        ("dismiss", "Dismiss those chosen"),
+    )
+
+    action = forms.ChoiceField(choices=ACTIONS)
+    same = forms.CharField(required=False, strip=False)
+    reason = forms.CharField(
+        required=False,
+        max_length=LONGEST_REASON,
+        label="Reason, to dismiss",
+        help_text="Why nothing is lost by giving these events up. History keeps it.",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data, auto_id="quarantine_%s")
+        self.chosen: list[str] = data.getlist("event") if data is not None else []
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        action = given.get("action")
+        if action in ("replay", "dismiss") and not self.chosen:
+            self.add_error(None, "Choose at least one event.")
+        if action == "replay_reason" and not given.get("same"):
+            self.add_error(None, "Choose a reason.")
+        if action == "dismiss" and "reason" in given and not given["reason"]:
+            self.add_error("reason", "Say why these events can be given up.")
+        return given

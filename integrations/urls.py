@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from .views import backfill, reconcile, stripe
+from .views import backfill, diagnostics, reconcile, stripe
 
 app_name = "integrations"
 urlpatterns = [
     path("w/<slug:slug>/settings/integrations/stripe/", stripe.page, name="stripe"),
     path("w/<slug:slug>/settings/integrations/stripe/<mode:mode>/verify/", stripe.verify, name="stripe_verify"),
     path("w/<slug:slug>/settings/integrations/stripe/<mode:mode>/verify/step/", stripe.step, name="stripe_step"),
+    path("w/<slug:slug>/<mode:mode>/diagnostics/", diagnostics.page, name="diagnostics"),
+    path("w/<slug:slug>/<mode:mode>/diagnostics/check/", diagnostics.check, name="diagnostics_check"),
     path("w/<slug:slug>/<mode:mode>/diagnostics/drift/", reconcile.drift, name="drift"),
     path("w/<slug:slug>/<mode:mode>/diagnostics/reconciliation/", reconcile.card, name="reconciliation"),
     path("w/<slug:slug>/<mode:mode>/diagnostics/reconcile/", reconcile.begin, name="reconcile"),

@@ -32,7 +32,8 @@ class Connection(TenantModel):
     """A workspace's Stripe credentials in one mode, and its lane: one worker at a time drains it.
 
     Drafts lie beside the working credentials until their checks pass. `token` is the secret part of the webhook URL;
-    it is looked up by its SHA-256.
+    it is looked up by its SHA-256. `checks` is the last run of Save & Verify, `looked` what the diagnostics page found
+    out about the working credentials since: `{"at": …, "lines": […]}`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -50,6 +51,7 @@ class Connection(TenantModel):
     draft_webhook_secret = SealedTextField(null=True)
     checks = models.JSONField(default=list)
     next_check = models.TextField(blank=True, default="")
+    looked = models.JSONField(null=True)
     account_id = models.TextField(null=True)
     signing_state = models.CharField(max_length=10, choices=SigningState, default=SigningState.UNPROVEN)
     signing_at = models.DateTimeField(null=True)

@@ -84,3 +84,8 @@ class ConnectionChange(TenantModel):
 
     def __str__(self) -> str:
         return self.get_kind_display()
+
+    @property
+    def labels(self) -> list[str]:
+        """The names of the fields, as the form has them."""
+        return [str(name).replace("_", " ") for name in self.fields]

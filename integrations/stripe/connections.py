@@ -76,6 +76,11 @@ def candidates(connection: Connection) -> dict[str, Secret | None]:
     return {field: candidate(connection, field) for field in FIELDS}
 
 
+def working(connection: Connection) -> dict[str, Secret | None]:
+    """What is in use, by field. Raises SealError."""
+    return {field: getattr(connection, field) for field in FIELDS}
+
+
 def has_draft(connection: Connection) -> bool:
     """Whether anything was entered that has not passed its checks yet. Opens nothing."""
     return any(connection.__dict__.get(f"draft_{field}") is not None for field in FIELDS)
@@ -152,7 +157,7 @@ def disconnect(connection: Connection, *, by: str = "") -> Connection:
             setattr(row, field, None)
             setattr(row, f"draft_{field}", None)
         row.previous_webhook_secret = row.previous_valid_until = row.connected_at = row.signing_at = None
-        row.signing_state, row.checks, row.next_check = SigningState.UNPROVEN, [], ""
+        row.signing_state, row.checks, row.next_check, row.looked = SigningState.UNPROVEN, [], "", None
         token = secrets.token_urlsafe(32)
         row.token, row.token_hash = token, token_hash(token)
         move(row, ConnectionStatus.NEW)

@@ -11,8 +11,9 @@ from django.db.models import Max, Sum
 from django.utils import timezone
 
 from billing.modes import Mode
+from integrations.diagnostics.signing import REASONS, SIGNING, signing
 from integrations.forms import StripeCredentialsForm
-from integrations.models import Connection, ConnectionStatus, RefusedDelivery, SigningState
+from integrations.models import Connection, ConnectionStatus, RefusedDelivery
 from integrations.stripe import connections
 from integrations.stripe.events_wanted import RECOMMENDED_EVENTS, REQUIRED_EVENTS
 from integrations.stripe.kinds import key_form_url
@@ -27,19 +28,6 @@ REFUSED_FOR = timedelta(days=7)
 """How far back refused deliveries are shown."""
 
 _STATUS = {ConnectionStatus.NEW: "not connected"}
-_REASONS: dict[str, str] = {
-    Reason.MISMATCH: "The signature does not match the signing secret stored here",
-    Reason.MISSING: "There was no signature: not sent by Stripe, or a proxy removed the header",
-    Reason.MALFORMED: "The signature could not be read: a proxy changed the header, or it is not Stripe's",
-    Reason.STALE: "Signed more than 5 minutes before: sent again by somebody, or this server's clock is wrong",
-    Reason.FUTURE: "Signed more than 5 minutes ahead: this server's clock is wrong",
-}
-_SIGNING = {
-    SigningState.UNPROVEN: "No delivery of Stripe's has arrived with it yet. The first one proves it.",
-    SigningState.PROVEN: "A delivery of Stripe's was verified with it.",
-    SigningState.REFUSED: "A delivery was signed with another secret. Copy the signing secret of the endpoint with "
-    "this URL again: every endpoint has its own, and one that was deleted and made anew has a new one.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,22 +98,13 @@ def panel_of(
     return panel
 
 
-def signing(row: Connection, mismatch_at: datetime | None) -> SigningState | None:
-    """How far the signing secret is proven; None without one. A refusal counts until a delivery proves the secret."""
-    if row.__dict__.get("webhook_secret") is None:
-        return None
-    if mismatch_at is not None and (row.signing_at is None or mismatch_at > row.signing_at):
-        return SigningState.REFUSED
-    return SigningState(row.signing_state)
-
-
 def _tell_state(panel: Panel, row: Connection, refused: dict[str, tuple[int, datetime]]) -> None:
     panel.status = _STATUS.get(ConnectionStatus(row.status), row.status)
     panel.connected_at, panel.last_delivery_at = row.connected_at, row.last_delivery_at
-    panel.refused = [Refused(_REASONS.get(reason, reason), count, at) for reason, (count, at) in refused.items()]
+    panel.refused = [Refused(REASONS.get(reason, reason), count, at) for reason, (count, at) in refused.items()]
     mismatch = refused.get(Reason.MISMATCH)
     if state := signing(row, mismatch[1] if mismatch else None):
-        panel.signing_state, panel.signing_detail = state.value, _SIGNING[state]
+        panel.signing_state, panel.signing_detail = state.value, SIGNING[state]
 
 
 def _tell_checks(panel: Panel, row: Connection) -> None:

@@ -40,6 +40,8 @@ SECTIONS = {
     "billing:plan_price": "plans",
     "billing:plan_policy": "plans",
     "billing:plan_override": "plans",
+    "integrations:diagnostics": "diagnostics",
+    "integrations:drift": "diagnostics",
 }
 NAMESPACES = {"billing": "dashboard", "integrations": "integrations"}
 # Pages of one object, which exists in one mode only: in the other one, the list that it would be in.

@@ -96,6 +96,11 @@ settings_urls = ([path("w/<slug>/settings/billing/numbers/", nothing, name="numb
 integrations_urls = (
     [
         path("w/<slug>/settings/integrations/stripe/", nothing, name="stripe"),
+        path("w/<slug>/<mode>/diagnostics/", nothing, name="diagnostics"),
+        path("w/<slug>/<mode>/diagnostics/check/", nothing, name="diagnostics_check"),
+        path("w/<slug>/<mode>/diagnostics/drift/", nothing, name="drift"),
+        path("w/<slug>/<mode>/diagnostics/reconciliation/", nothing, name="reconciliation"),
+        path("w/<slug>/<mode>/diagnostics/reconcile/", nothing, name="reconcile"),
         path("w/<slug>/settings/integrations/stripe/<mode>/verify/", verify, name="stripe_verify"),
         path("w/<slug>/settings/integrations/stripe/<mode>/verify/step/", step, name="stripe_step"),
         path("w/<slug>/settings/integrations/stripe/<mode>/backfill/", nothing, name="stripe_backfill"),

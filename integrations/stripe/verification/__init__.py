@@ -8,6 +8,7 @@ transaction. When nothing failed, the drafts become the working credentials.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 from django.db import transaction
@@ -22,6 +23,7 @@ from .delivery import check_delivery, check_processed
 from .endpoint import check_endpoint
 from .formats import format_problems, mode_problems
 from .keys import check_account, check_formats, check_key, check_mode, check_permissions
+from .look import look
 from .run import Line, Outcome, Run, State, Subject
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "Subject",
     "begin",
     "format_problems",
+    "look_now",
     "mode_problems",
     "promote_now",
     "run_all",
@@ -64,6 +67,8 @@ def begin(connection: Connection) -> Connection:
     with transaction.atomic():
         row = connections.locked(connection)
         subject = Subject.DRAFT if connections.has_draft(row) else Subject.WORKING
+        row.looked = None  # what this run finds is newer
+        row.save(update_fields=["looked"])
         return _write(row, Run.fresh(subject, {name: label for name, (label, _) in CHECKS.items()}))
 
 
@@ -96,6 +101,11 @@ def run_all(connection: Connection, *, by: str = "") -> Connection:
     while (run := Run.of(connection)) is not None and run.next is not None:
         connection = run_next(connection, by=by)
     return connection
+
+
+def look_now(connection: Connection, now: datetime) -> None:
+    """Look at the working credentials again and keep what was found. Changes no status; not in a transaction."""
+    look(connection, {name: label for name, (label, _) in CHECKS.items()}, UNREADABLE, now)
 
 
 def promote_now(connection: Connection, *, by: str = "") -> Connection:

@@ -13,6 +13,8 @@ from integrations.models import Connection
 from integrations.stripe import connections
 from pqintel.vault import Secret
 
+from .run import Subject
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -24,14 +26,17 @@ class Candidate:
     other_webhook_url: str | None = field(repr=False)
 
     @classmethod
-    def of(cls, connection: Connection) -> Candidate:
-        """Read the connection anew. Needs the workspace's scope. Raises SealError."""
+    def of(cls, connection: Connection, subject: Subject = Subject.DRAFT) -> Candidate:
+        """Read the connection anew: its drafts before its working values, or only these. Needs the workspace's scope.
+
+        Raises SealError.
+        """
         with transaction.atomic():
             row = Connection.objects.get(pk=connection.pk)
             other = Connection.objects.filter(workspace_id=row.workspace_id).exclude(pk=row.pk).first()
         return cls(
             connection=row,
-            secrets=connections.candidates(row),
+            secrets=connections.candidates(row) if subject is Subject.DRAFT else connections.working(row),
             webhook_url=connections.webhook_url(row),
             other_webhook_url=connections.webhook_url(other) if other is not None else None,
         )

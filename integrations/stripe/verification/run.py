@@ -39,6 +39,11 @@ class Line:
     detail: str = ""
     remedy: str = ""
 
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Line:
+        """A line as it was stored."""
+        return cls(**{**stored, "state": State(stored["state"])})
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -72,7 +77,7 @@ class Run:
         stored = connection.checks
         if not stored:
             return None
-        lines = tuple(Line(**{**line, "state": State(line["state"])}) for line in stored["lines"])
+        lines = tuple(Line.of(line) for line in stored["lines"])
         return cls(stored["id"], Subject(stored["subject"]), lines, stored["notes"], stored["breaks"])
 
     def as_json(self) -> dict[str, Any]:
