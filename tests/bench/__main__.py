@@ -17,7 +17,9 @@ def main() -> int:
     """Run everything; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure the way of an event.")
     parser.add_argument("--quick", action="store_true", help="a short form, for a first look: figures are less certain")
-    quick = parser.parse_args().quick
+    parser.add_argument("--backfill", action="store_true", help="measure the backfill alone")
+    chosen = parser.parse_args()
+    quick = chosen.quick
     signal.signal(signal.SIGTERM, _interrupt)
     began = time.monotonic()
     report = Report()
@@ -26,7 +28,8 @@ def main() -> int:
     with Stage() as stage:
         from .run import Run  # needs Django, which the stage has set up
 
-        Run(stage, report, quick=quick).all()
+        run = Run(stage, report, quick=quick)
+        run.backfill() if chosen.backfill else run.all()
     report.conditions["seconds"] = round(time.monotonic() - began, 1)
     path = report.write()
     print(f"\n{report.table()}\n\n{report.conditions['seconds']:.0f} s; figures in {path.relative_to(path.parents[1])}")

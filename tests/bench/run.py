@@ -10,7 +10,7 @@ from pqintel.embedded.supervisor import Program
 from pqintel.simulator.delivery import Parcel
 from pqintel.vault import seal
 
-from . import dashboard, drains, floors, memory
+from . import backfill, dashboard, drains, floors, memory
 from .load import Spread, send
 from .report import Figure, Report
 from .sender import Job, Sent
@@ -34,6 +34,7 @@ class Run:
         self.report = report
         self.rounds = 1 if quick else 3
         self.live_seconds = 8 if quick else 20
+        self.accounts = 100 if quick else 400
         self.history = 2_000 if quick else 8_000
         self.owner = stage.owner()
         self.one_by_one = 0.0
@@ -52,9 +53,16 @@ class Run:
         taken = self._dense(hands, taken, worker)
         taken = self._sparse(hands, taken, worker)
         self.stage.end(worker)
+        self.backfill()
         worker = self.stage.start_worker(2)
         self._live(hands, taken)
         self._memory(web, worker)
+
+    def backfill(self) -> None:
+        """An account read and applied by one worker process."""
+        _say("a backfill")
+        figures = backfill.measure(self.stage, self.owner, customers=self.accounts)
+        self.report.add("Backfill by one worker process, from a stand-in that answers at once", *figures)
 
     def _warm_up(self, hands: dict[Tenant, list[Parcel]]) -> None:
         _say("warm-up")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Final
+from typing import Final, cast
 
 from integrations.stripe.client import Json, NotFound, RequestRefused, StripeReader
 from integrations.stripe.kinds import Kind
@@ -12,6 +12,8 @@ from integrations.stripe.pages import MOST, pages
 
 KEPT: Final = timedelta(days=30, hours=1)
 """A little more than Stripe keeps events for."""
+FIRST_WIDTH: Final = 4 * 3600
+"""Seconds after the oldest possible event within which the oldest is looked for first."""
 
 
 def events_oldest_first(reader: StripeReader, after: str) -> Iterator[tuple[list[Json], str]]:
@@ -25,7 +27,7 @@ def events_oldest_first(reader: StripeReader, after: str) -> Iterator[tuple[list
     """
     while True:
         if not after:
-            page = _of_the_oldest_second(reader)
+            page = _the_oldest(reader)
             more = bool(page)
         else:
             try:
@@ -40,19 +42,26 @@ def events_oldest_first(reader: StripeReader, after: str) -> Iterator[tuple[list
             return
 
 
-def _of_the_oldest_second(reader: StripeReader) -> list[Json]:
-    """The events of the first second that has any, oldest first. About twenty questions: a search by halves."""
+def _the_oldest(reader: StripeReader) -> list[Json]:
+    """The oldest events, at most a page of them, oldest first; of a second with more than a page, all.
+
+    A search by halves for a time before which there are some and no more than fit on a page, from the far end: about
+    five questions where there are always events, and some more where there are few.
+    """
     newest = reader.ask(Kind.EVENT.path, limit=1)
     if not newest.json["data"]:
         return []
     last = int(newest.json["data"][0]["created"])
     nothing = min(int((newest.asked_at - KEPT).timestamp()), last - 1)
-    while last - nothing > 1:
-        middle = (nothing + last) // 2
-        found = reader.ask(Kind.EVENT.path, limit=1, created={"lte": middle}).json["data"]
-        if found:
-            last = int(found[0]["created"])
+    some, width = last, FIRST_WIDTH
+    while some - nothing > 1:
+        until = min(nothing + width, (nothing + some) // 2)
+        answer = reader.ask(Kind.EVENT.path, limit=MOST, created={"lte": until}).json
+        if not answer["data"]:
+            nothing, width = until, 2 * width
+        elif answer["has_more"]:
+            some = int(answer["data"][-1]["created"])
         else:
-            nothing = middle
-    found = [event for answer in pages(reader, Kind.EVENT, created={"lte": last}) for event in answer.json["data"]]
+            return cast("list[Json]", answer["data"][::-1])
+    found = [event for answer in pages(reader, Kind.EVENT, created={"lte": some}) for event in answer.json["data"]]
     return found[::-1]

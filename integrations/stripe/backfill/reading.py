@@ -11,7 +11,6 @@ from uuid import uuid4
 from django.db import transaction
 
 from billing.actions.bulk import fetch
-from billing.modes import Mode
 from integrations.models import Backfill, Connection
 from integrations.stripe import intake
 from integrations.stripe.client import (
@@ -37,7 +36,7 @@ PAGES_AHEAD: Final = 16
 """Pages that may wait for the drain: what is read further ahead would only lie there."""
 WAITING_MOST: Final = 2_000
 """Events of any sort that may wait before the backfill lets the drain go first."""
-PER_SECOND: Final = {Mode.LIVE: 20.0, Mode.TEST: 15.0}
+PER_SECOND: Final = 20.0
 """Questions a second. Stripe allows 25 for one endpoint, and in a sandbox for the whole account."""
 FIRST_DELAY: Final = 0.5
 """Seconds until a question is repeated for the first time; after three repetitions the run waits (`row.wait`)."""
@@ -71,8 +70,7 @@ class Reading:
     def go_on(self, key: Secret) -> Visit:
         """Read until the time is over, the run ends or waits, or enough lies ahead of the drain."""
         more = True
-        mode = Mode(self.connection.mode)
-        with StripeReader(key, first_delay=FIRST_DELAY, per_second=PER_SECOND[mode]) as reader:
+        with StripeReader(key, first_delay=FIRST_DELAY, per_second=PER_SECOND) as reader:
             while more and self.run.finished_at is None and time.monotonic() < self.until:
                 try:
                     more = self._read_on(reader)
