@@ -71,10 +71,14 @@ def sweep_reconciliations() -> int:
 @shared_task(name="integrations.tasks.begin_reconciliations")
 def begin_reconciliations() -> int:
     """Begin the nightly comparisons whose time has come. Returns how many."""
-    found = lanes("connections to be compared this night", _LANES_BY_NIGHT)
-    for lane in found:
+    begun = 0
+    for lane in lanes("connections to be compared this night", _LANES_BY_NIGHT):
         workspace_id, mode = lane_parts(lane)
-        with scope(workspace_id), transaction.atomic():
-            reconciling.begin(Connection.objects.get(workspace_id=workspace_id, mode=mode))
+        try:
+            with scope(workspace_id), transaction.atomic():
+                reconciling.begin(Connection.objects.get(workspace_id=workspace_id, mode=mode))
+        except reconciling.CannotReconcile:
+            continue  # its first reading goes on, or it was disconnected in this moment
         reconcile_bell.ring(lane)
-    return len(found)
+        begun += 1
+    return begun

@@ -19,9 +19,12 @@ from integrations.stripe.reconcile import report
 from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.tenancy import scoped_transaction
 from tests.factories import (
+    BackfillFactory,
     ConnectionFactory,
     DriftFactory,
     GapFactory,
+    PriceFactory,
+    ProductFactory,
     ReconciliationFactory,
     RecoveryFactory,
     WorkspaceFactory,
@@ -79,6 +82,29 @@ def test_without_a_connection_it_says_what_to_do(
     assert runs(workspace) == []
 
 
+def test_while_the_account_is_read_for_the_first_time_nothing_is_compared(
+    workspace: Workspace, admin_client: Client
+) -> None:
+    reading = BackfillFactory(connection=ConnectionFactory(workspace=workspace), finished_at=None, failure=None)
+    assert "still being read" in admin_client.post(BEGIN, **HTMX).content.decode()
+    assert runs(workspace) == []
+    with scoped_transaction(workspace):
+        reading.finished_at = timezone.now()
+        reading.save()
+    admin_client.post(BEGIN)
+    assert len(runs(workspace)) == 1
+
+
+def test_times_and_amounts_are_told_as_people_read_them(workspace: Workspace, viewer_client: Client) -> None:
+    run = ReconciliationFactory(connection=ConnectionFactory(workspace=workspace))
+    DriftFactory(reconciliation=run, field="amount_paid", ours=0, theirs=4900)
+    DriftFactory(
+        reconciliation=run, kind="subscription", field="cancel_at", ours=None, theirs=1_790_000_000, amount=None
+    )
+    told = [(line.field, line.ours, line.theirs) for line in viewer_client.get(PAGE).context["drifts"]]
+    assert told == [("Ends at", "nothing", "21 Sep 2026, 14:13:20 UTC"), ("Amount paid", "$0.00", "$49.00")]
+
+
 def test_viewers_see_and_cannot_begin(workspace: Workspace, viewer_client: Client) -> None:
     ConnectionFactory(workspace=workspace)
     assert "Compare now" not in viewer_client.get(PAGE).content.decode()
@@ -88,6 +114,9 @@ def test_viewers_see_and_cannot_begin(workspace: Workspace, viewer_client: Clien
 
 def test_differences_are_shown_with_both_values_and_amounts(workspace: Workspace, viewer_client: Client) -> None:
     run = ReconciliationFactory(connection=ConnectionFactory(workspace=workspace), counts={"invoice": 3, "customer": 2})
+    PriceFactory(
+        workspace=workspace, stripe_id="price_1", product=ProductFactory(workspace=workspace, name="Team").stripe_id
+    )
     DriftFactory(reconciliation=run, object_id="in_one")
     DriftFactory(reconciliation=run, object_id="in_two", field="", ours="present", theirs=None, amount=Decimal(-700))
     DriftFactory(
@@ -101,20 +130,15 @@ def test_differences_are_shown_with_both_values_and_amounts(workspace: Workspace
         repaired_at=timezone.now(),
     )
     page = viewer_client.get(PAGE)
-    assert page.context["drifts"] == [
-        report.DriftLine(
-            row.pk, label, row.object_id, field, ours, theirs, row.amount, monthly, row.found_at, row.repaired_at
-        )
-        for row, label, field, ours, theirs, monthly in zip(
-            page.context["drifts"],
-            ("Subscription", "Invoice", "Invoice"),
-            ("items", "", "status"),
-            ("1 × price_1", "present", "open"),
-            ("3 × price_1", "missing", "paid"),
-            (True, False, False),
-            strict=True,
-        )
+    assert [
+        (line.label, line.object_id, line.field, line.ours, line.theirs, line.monthly)
+        for line in page.context["drifts"]
+    ] == [
+        ("Subscription", "sub_one", "Items", "Team, monthly", "Team, monthly × 3", True),
+        ("Invoice", "in_two", "", "present", "missing", False),
+        ("Invoice", "in_one", "Status", "open", "paid", False),
     ]
+    assert 'href="/w/acme/test/invoices/in_one/"' in page.content.decode()
     text = " ".join(page.content.decode().split())
     assert "$98.00 a month" in text
     assert "\N{MINUS SIGN}$7.00" in text
@@ -125,7 +149,9 @@ def test_differences_are_shown_with_both_values_and_amounts(workspace: Workspace
 
 def test_what_differs_is_text_and_never_markup(workspace: Workspace, viewer_client: Client) -> None:
     run = ReconciliationFactory(connection=ConnectionFactory(workspace=workspace))
-    DriftFactory(reconciliation=run, field="name", ours="<b>x</b>", theirs="=1+1", amount=None)
+    DriftFactory(
+        reconciliation=run, field="name", object_id="in a strange/id", ours="<b>x</b>", theirs="=1+1", amount=None
+    )
     page = viewer_client.get(PAGE).content.decode()
     assert "&lt;b&gt;x&lt;/b&gt;" in page
     assert "<b>x</b>" not in page

@@ -104,7 +104,8 @@ def test_a_run_goes_on_where_it_was_left(stripe: Simulation, monkeypatch: pytest
         run = part(lane)
     assert run is not None
     assert (run.kind, run.counts["customer"], run.failures) == ("customer", 200, 1)
-    assert run.failure == "Stripe asks to slow down. It is tried again later."
+    assert run.failure is not None
+    assert run.failure.startswith("Stripe asks to slow down")
     assert timedelta(seconds=55) < run.due_at - datetime.now(UTC) < timedelta(seconds=61)
     assert part(lane) is None
     with scoped_transaction(lane.workspace):

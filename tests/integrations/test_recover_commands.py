@@ -173,7 +173,7 @@ def test_reconcile_without_repair_ends_with_1_where_anything_differs(stripe: Sim
     stripe.account.put_changed(invoice, status="void")
     code, out = run("stripe_reconcile", "--no-repair")
     assert code == 1
-    assert f"OPEN  invoice {invoice.id} status: open / void  (49.00 usd)" in out
+    assert f"OPEN  invoice {invoice.id} Status: open / void  (49.00 usd)" in out
     with scope(lane.workspace):
         run_, _ = reconcile.begin(lane.connection)
     code, out = run("stripe_reconcile", "--no-repair")

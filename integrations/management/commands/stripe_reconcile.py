@@ -39,7 +39,10 @@ class Command(BaseCommand):
         workspace, stripe = connected(options["slug"], Mode(options["mode"]))
         repairs = not options["no_repair"]
         with scope(workspace):
-            run, _new = reconcile.begin(stripe, asked_by=ASKED_BY, repairs=repairs)
+            try:
+                run, _new = reconcile.begin(stripe, asked_by=ASKED_BY, repairs=repairs)
+            except reconcile.CannotReconcile as refusal:
+                raise CommandError(str(refusal)) from None
             if run.repairs != repairs:
                 told = "repairs" if run.repairs else "only reports"
                 raise CommandError(f"A comparison that {told} goes on already. Try again when it is done.")
@@ -60,7 +63,7 @@ class Command(BaseCommand):
         for kind, reason in run.skipped.items():
             self.stdout.write(f"LEFT OUT: {kind}s. {reason}")
         for row in found:
-            line = reconcile.line(row)
+            line = reconcile.line(row, {})
             about = f"  ({line.amount.plain()} {line.amount.currency})" if line.amount else ""
             state = "repaired" if row.repaired_at else "OPEN"
             name = line.field or "whole object"

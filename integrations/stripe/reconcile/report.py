@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from django.db.models import Count, Q, Sum
 
 from billing.modes import Mode
 from billing.money import Money
+from billing.names import PlanName, plan_names
+from billing.wording import label, prices_in, say
 from integrations.models import Drift, Phase, Reconciliation
 
 PAGE: Final = 100
@@ -79,6 +81,7 @@ class DriftLine:
     """One difference in words. `ours` and `theirs` are texts; empty where a side has nothing."""
 
     pk: int
+    kind: str
     label: str
     object_id: str
     field: str
@@ -122,42 +125,35 @@ def run_status(run: Reconciliation) -> RunStatus:
 
 
 def drift_lines(workspace_id: int, mode: Mode, before: int | None = None) -> tuple[Sequence[DriftLine], int | None]:
-    """The newest differences, and the `before` of the next older page if there is one. One query. Must run in scope."""
+    """The newest differences, and the `before` of the next older page if there is one.
+
+    At most three queries. Must run in scope; times are in the active time zone.
+    """
     rows = Drift.objects.filter(workspace_id=workspace_id, mode=mode).order_by("-id")
     if before is not None:
         rows = rows.filter(id__lt=before)
     found = list(rows[: PAGE + 1])
-    return [line(row) for row in found[:PAGE]], found[PAGE - 1].pk if len(found) > PAGE else None
+    items = [{"items": side} for row in found if row.field == "items" for side in (row.ours, row.theirs)]
+    plans = plan_names(workspace_id, mode, prices_in(items)) if items else {}
+    return [line(row, plans) for row in found[:PAGE]], found[PAGE - 1].pk if len(found) > PAGE else None
 
 
-def line(row: Drift) -> DriftLine:
-    """One difference in words."""
-    missing = not row.field
+def line(row: Drift, plans: Mapping[str, PlanName]) -> DriftLine:
+    """One difference in words; `plans` are the names of the prices in it, where they are to be told by name."""
+    ours, theirs = (
+        ("missing" if side is None else "present") if not row.field else say(row.field, side, plans, row.currency)
+        for side in (row.ours, row.theirs)
+    )
     return DriftLine(
         pk=row.pk,
+        kind=row.kind,
         label=LABELS.get(row.kind, row.kind),
         object_id=row.object_id,
-        field=row.field.replace("_", " "),
-        ours="missing" if missing and row.ours is None else _text(row.ours),
-        theirs="missing" if missing and row.theirs is None else _text(row.theirs),
+        field=label(row.field) if row.field else "",
+        ours=ours,
+        theirs=theirs,
         amount=None if row.amount is None else Money(row.amount, row.currency),
         monthly=row.kind == "subscription",
         found_at=row.found_at,
         repaired_at=row.repaired_at,
     )
-
-
-def _text(value: Any) -> str:
-    """A value as a person reads it: what an item or discount names, not all that is in it."""
-    match value:
-        case None | []:
-            return "none"
-        case bool():
-            return "yes" if value else "no"
-        case [*entries]:
-            return ", ".join(_text(entry) for entry in entries)
-        case {"price": price, "quantity": quantity}:
-            return f"{quantity} × {price}"
-        case dict():
-            return str(value.get("id") or value.get("coupon") or value.get("currency") or "present")
-    return str(value)

@@ -9,7 +9,7 @@ from typing import Final
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from integrations.models import Connection, ConnectionStatus, Phase, Reconciliation
+from integrations.models import Backfill, Connection, ConnectionStatus, Phase, Reconciliation
 from integrations.stripe import failing
 from integrations.stripe.client import KeyRefused, ReadFailed, StripeReader
 from integrations.stripe.recovery import LEASE, recover
@@ -33,6 +33,7 @@ LONGEST: Final = timedelta(days=2)
 KEPT: Final = timedelta(days=90)
 
 NOT_CONNECTED: Final = "Stripe is not connected here: paste and verify the keys under Settings, Integrations, Stripe."
+STILL_READING: Final = "What the account holds is still being read for the first time. Compare once that is done."
 TOO_LONG: Final = "It did not come to an end within two days. Report it; the next night begins another."
 NOT_IN_PLAN: Final = "The workspace's plan does not include the integration; nothing is read."
 
@@ -47,10 +48,14 @@ def begin(stripe: Connection, *, asked_by: str = "", repairs: bool = True) -> tu
     Must run in scope, outside a transaction or in one. Ring or `advance` afterwards.
 
     Raises:
-        CannotReconcile: the mode is not connected.
+        CannotReconcile: the mode is not connected, or its first reading goes on.
     """
     if stripe.status != ConnectionStatus.CONNECTED:
         raise CannotReconcile(NOT_CONNECTED)
+    with transaction.atomic():
+        reading = Backfill.objects.filter(connection=stripe, workspace_id=stripe.workspace_id, finished_at=None)
+        if reading.filter(failure=None).exists():
+            raise CannotReconcile(STILL_READING)
     now = datetime.now(UTC)
     runs = Reconciliation.objects.filter(workspace_id=stripe.workspace_id, mode=stripe.mode)
     try:

@@ -38,6 +38,7 @@ def run(**changes: Any) -> SimpleNamespace:
 
 def drift(label: str, object_id: str, field: str, ours: str, theirs: str, **changes: Any) -> dict[str, Any]:
     return {
+        "kind": label.lower(),
         "label": label,
         "object_id": object_id,
         "field": field,
@@ -55,15 +56,15 @@ DRIFTS = [
     drift(
         "Subscription",
         "sub_1QxT2eLkdIwHu7ix4kL0a9Bc",
-        "items",
-        "1 × price_team",
-        "3 × price_team",
+        "Items",
+        "Team, monthly",
+        "Team, monthly × 3",
         amount=usd("98.00"),
         monthly=True,
     ),
-    drift("Invoice", "in_1QxT2eLkdIwHu7ixm2Vb9TzR", "status", "open", "paid", amount=usd("4900.00")),
+    drift("Invoice", "in_1QxT2eLkdIwHu7ixm2Vb9TzR", "Status", "open", "paid", amount=usd("4900.00")),
     drift("Invoice", "in_1QxT2eLkdIwHu7ixQ4wYc8Lp", "", "present", "missing", amount=usd("-49.00"), repaired_at=None),
-    drift("Customer", "cus_R8mN4tYp2Q", "email", "ada@old.example", "ada.lovelace@analytical-engines.example"),
+    drift("Customer", "cus_R8mN4tYp2Q", "Email", "ada@old.example", "ada.lovelace@analytical-engines.example"),
 ]
 
 
