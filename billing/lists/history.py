@@ -10,6 +10,7 @@ from typing import Final
 from django.db.models import QuerySet
 
 from billing.actions.bulk import fetch
+from billing.feed import feed_status
 from billing.models import HistoryEntry, Invoice
 from billing.money import Money
 from billing.names import customer_labels, plan_names
@@ -24,7 +25,7 @@ from .paging import Order
 from .rows import Column, Listing, Place
 
 LATE: Final = timedelta(minutes=15)
-"""How much later than it happened something must have been learnt to be called late."""
+"""How much later than it happened something must have been learnt to be called late, once events could come."""
 
 # One step of the index after another: as many look-ups as there are kinds, however many lines.
 _KINDS: Final = """
@@ -41,7 +42,7 @@ SELECT kind FROM kinds WHERE kind IS NOT NULL
 
 @dataclass(frozen=True)
 class HistoryRow:
-    """One line. `moved` are its fields in words; `late`: it was learnt well after it happened."""
+    """One line. `moved` are its fields in words; `late`: learnt well after it happened, though events could come."""
 
     kind: str
     title: str
@@ -76,14 +77,16 @@ def records(place: Place, wanted: Filter) -> QuerySet[HistoryEntry]:
 
 
 def rows(place: Place, entries: Sequence[HistoryEntry]) -> list[HistoryRow]:
-    """Lines in words. Four or five queries."""
+    """Lines in words. A fixed number of queries."""
     labels = customer_labels(place.workspace_id, place.mode, (entry.customer for entry in entries))
     prices = prices_in(fields for entry in entries for fields in (entry.before, entry.after))
     plans = plan_names(place.workspace_id, place.mode, prices)
     invoices = {entry.object_id for entry in entries if entry.object_kind == Kind.INVOICE and entry.is_change}
     currencies = dict(place.all(Invoice).filter(stripe_id__in=invoices).values_list("stripe_id", "currency"))
+    connected_at = feed_status(place.workspace_id, place.mode).connected_at
     told = []
     for entry in entries:
+        could_come = connected_at is None or entry.happened_at >= connected_at
         words = line(entry, labels.get(entry.customer or "", entry.customer or ""))
         told.append(
             HistoryRow(
@@ -98,7 +101,7 @@ def rows(place: Place, entries: Sequence[HistoryEntry]) -> list[HistoryRow]:
                 object_id=entry.object_id,
                 happened_at=entry.happened_at,
                 learnt_at=entry.learnt_at,
-                late=entry.learnt_at - entry.happened_at > LATE,
+                late=could_come and entry.learnt_at - entry.happened_at > LATE,
                 event_id=entry.event_id,
                 is_change=entry.is_change,
                 superseded_at=entry.superseded_at,

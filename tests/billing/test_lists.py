@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from pqintel.workspaces.models import User, Workspace
 from tests.factories import (
     THEN,
+    ConnectionFactory,
     CustomerFactory,
     CustomerWordFactory,
     HistoryEntryFactory,
@@ -256,6 +257,8 @@ def test_history_hides_what_was_superseded(workspace: Workspace, ask: Callable[.
     (row,) = ask("history", lines="changes").rows
     assert (row.detail, row.late) == ("open → paid", True)
     assert [str(field) for field in row.moved] == ["Status: open → paid", "Amount paid: €0.00 → €49.00"]
+    ConnectionFactory(workspace=workspace, mode="test", connected_at=THEN + timedelta(hours=1))
+    assert [row.late for row in ask("history", lines="changes").rows] == [False]  # nothing could come then
     kinds = ask("history").form.fields["kind"].widget.choices
     assert kinds == [
         ("", "Any kind"),
