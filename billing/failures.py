@@ -7,10 +7,10 @@ either may be missing. The rule by which they become one failure stands in docs/
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import product, zip_longest
 from typing import Any, Final
 
 from .declines import Decline
@@ -171,14 +171,34 @@ def _invoices_of(
     for told in payments:
         if told.object_id not in linked:
             sums[told.detail.get("currency"), told.detail.get("amount")][1].append(told)
-    votes: Counter[tuple[str, str]] = Counter()
     for by_invoice, by_payment in sums.values():
-        for one, other in _paired(by_invoice, by_payment):
-            if one is not None and other is not None:
-                votes[other.object_id, one.object_id] += 1
-    for (payment, invoice), _ in sorted(votes.items(), key=lambda vote: (-vote[1], vote[0])):
-        linked.setdefault(payment, invoice)
+        linked |= _inferred(by_invoice, by_payment)
     return linked
+
+
+def _inferred(invoices: Sequence[Told], payments: Sequence[Told]) -> dict[str, str]:
+    """Payment → invoice, one to one: the two that failed together most often, and least often without the other."""
+    by_id: dict[str, list[Told]] = defaultdict(list)
+    for told in (*invoices, *payments):
+        by_id[told.object_id].append(told)
+    near: set[tuple[str, str]] = set()
+    for some, others in _together(invoices, payments):
+        ids = sorted({told.object_id for told in some}), sorted({told.object_id for told in others})
+        few = len(ids[0]) * len(ids[1]) <= _LARGEST_TABLE
+        near.update(product(*ids) if few else zip(*ids, strict=False))
+    ranked = []
+    for invoice, payment in near:
+        pairs = _paired(by_id[invoice], by_id[payment])
+        both = sum(None not in pair for pair in pairs)
+        if both:
+            ranked.append((-both, len(pairs) - both, invoice, payment))
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for _, _, invoice, payment in sorted(ranked):
+        if payment not in found and invoice not in taken:
+            found[payment] = invoice
+            taken.add(invoice)
+    return found
 
 
 Pair = tuple[Told | None, Told | None]

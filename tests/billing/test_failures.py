@@ -132,6 +132,23 @@ def test_without_any_link_the_same_sum_at_the_same_time_makes_the_pair() -> None
     assert ("in_1", 2, None, "evt_other_time") in linked
 
 
+def test_without_links_invoices_that_fail_together_have_a_payment_each() -> None:
+    both = [0, 3 * DAY]
+    facts = [by_invoice(f"{name}{n}", at, n, f"in_{name}") for name in "ab" for n, at in enumerate(both)]
+    facts += [by_payment(f"x{n}", at, "pi_x") for n, at in enumerate(both)]
+    facts += [by_payment(f"y{n}", at, "pi_y") for n, at in enumerate([*both, 9 * DAY])]  # the last one's event was lost
+    facts.append(by_invoice("b9", 20 * DAY, 4, "in_b"))
+    counts = [(f.invoice, f.attempt, f.by_payment is not None) for f in failed_attempts(facts, [])]
+    assert counts == [
+        ("in_a", 1, True),
+        ("in_a", 2, True),
+        ("in_b", 1, True),
+        ("in_b", 2, True),
+        ("in_b", 3, True),
+        ("in_b", 4, False),
+    ]
+
+
 def test_a_confirmation_asked_for_is_the_reason_where_no_other_was_told() -> None:
     asked = Told("invoice.payment_action_required", "evt_a", T + 1, "in_1", "cus_1", {})
     (failed,) = failed_attempts([by_invoice("i", 0), asked], [])
