@@ -65,10 +65,13 @@ UNION ALL
 SELECT 'row', to_jsonb(f) || jsonb_build_object(
     'happened_at', extract(epoch FROM f.happened_at)::bigint,
     'next_payment_attempt', extract(epoch FROM f.next_payment_attempt)::bigint)
-FROM billing_failure f
-WHERE f.workspace_id = %(ws)s AND f.mode = %(mode)s AND (
-    f.customer IN (SELECT customer FROM customers)
-    OR (f.customer IS NULL AND f.subject = ANY(%(guests)s::text[])))
+FROM (
+    SELECT f.* FROM customers c JOIN billing_failure f
+        ON f.workspace_id = %(ws)s AND f.mode = %(mode)s AND f.customer = c.customer
+    UNION ALL
+    SELECT f.* FROM unnest(%(guests)s::text[]) AS t(id) JOIN billing_failure f
+        ON f.workspace_id = %(ws)s AND f.mode = %(mode)s AND f.subject = t.id AND f.customer IS NULL
+) f
 """  # noqa: S608 - all names are our own
 _REPLACE: Final = f"""
 WITH gone AS (DELETE FROM billing_failure WHERE workspace_id = %s AND id = ANY(%s))

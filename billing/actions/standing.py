@@ -32,9 +32,7 @@ FROM (
     SELECT touched.id, paid.at AS paid_at, coalesce(owed.failed, 0) AS failed, coalesce(newest.status, 'none') AS status
     FROM touched
     LEFT JOIN LATERAL (
-        SELECT coalesce(i.paid_at, i.created) AS at FROM billing_invoice i
-        WHERE {_OF_SUBSCRIPTION} AND i.status = 'paid'
-        ORDER BY i.paid_at DESC NULLS LAST, i.created DESC LIMIT 1
+        SELECT max(i.paid_at) AS at FROM billing_invoice i WHERE {_OF_SUBSCRIPTION} AND i.status = 'paid'
     ) paid ON true
     LEFT JOIN LATERAL (
         SELECT count(*) AS failed FROM billing_invoice i JOIN billing_failure f
