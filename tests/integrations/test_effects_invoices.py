@@ -5,6 +5,7 @@ Rows of the event table: `invoice.paid`, `invoice.payment_failed`, and the types
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from billing.money import Money
-from pqintel.simulator.render import Family
+from pqintel.simulator.render import Family, render_event
 from pqintel.simulator.state import TaxRate
 
 from .effects import DAY, Company, company_in, each_family
@@ -197,3 +198,42 @@ def test_retries_end_and_the_subscription_with_them(company: Company, family: Fa
     assert company.debt(invoice).state == ("lost" if family.invoice_extras else "cancelled")
     assert [failure.attempt for failure in company.failures()] == [1, 2, 3, 4]
     assert company.access(customer).tier == "free"
+
+
+def reshaped(company: Company, event_id: str, event_type: str, **changes: Any) -> bytes:
+    """The newest event of an invoice as it would be had the invoice these values: what the simulator cannot do."""
+    newest = next(e for e in reversed(company.account.events) if e.kind == "invoice")
+    told = render_event(newest, company.family)
+    told["data"] = {"object": {**told["data"]["object"], **changes}}
+    return json.dumps({**told, "id": event_id, "type": event_type, "created": newest.created + 60}).encode()
+
+
+@each_family
+def test_paid_in_part(company: Company) -> None:
+    customer, _ = company.subscriber()
+    bill = company.account.invoice_once(customer, 10_000, collection_method="send_invoice").id
+    company.deliver()
+    assert (
+        company.post(reshaped(company, "evt_part", "invoice.updated", amount_paid=4000, amount_remaining=6000)) == 200
+    )
+    company.process()
+    assert (company.invoice(bill).status, company.invoice(bill).amount_paid) == ("open", 4000)
+    assert (company.debt(bill).owed, company.debt(bill).open) == (True, Money(6000, "usd"))
+    (line,) = company.history("invoice.partly_paid", of=bill)
+    assert (line.event_id, line.before, line.after) == (
+        "evt_part",
+        {"amount_paid": 0, "amount_remaining": 10_000},
+        {"amount_paid": 4000, "amount_remaining": 6000},
+    )
+
+
+@each_family
+def test_a_draft_thrown_away(company: Company) -> None:
+    customer, _ = company.subscriber()
+    draft = company.account.invoice_once(customer, 10_000, finalize=False).id
+    company.deliver()
+    assert company.post(reshaped(company, "evt_gone", "invoice.deleted")) == 200
+    company.process()
+    assert (company.invoice(draft).status, company.debt(draft).state) == ("deleted", "not_due")
+    last = company.history("invoice.status_changed", of=draft)[-1]
+    assert (last.event_id, last.before, last.after) == ("evt_gone", {"status": "draft"}, {"status": "deleted"})
