@@ -293,5 +293,5 @@ class AccessOverrideAdmin(RecordAdmin):
 @admin.register(Access)
 class AccessAdmin(RecordAdmin):
     list_display = ("customer", "tier", "seats", "reason", "since", "cause", "overridden", "workspace", "mode")
-    list_filter = ("mode", "reason", "overridden")
+    list_filter = ("mode", "overridden")
     found_by = ("customer", "cause", "subscription")

@@ -184,7 +184,7 @@ class DeliveryCountAdmin(TenantAdmin):
     """Deliveries by hour, type, API version and what became of them."""
 
     list_display = ("hour", "workspace", "connection", "event_type", "api_version", "state", "count", "last_at")
-    list_filter = ("state",)
+    list_filter = ()
     list_select_related = ("workspace", "connection")
     found_by = ("event_type", "api_version")
 
