@@ -86,7 +86,7 @@ def dashboard(workspace: Workspace, mode: Mode, now: datetime, choice: Choice, s
     scheduled = scheduled_churn(workspace.pk, mode, now, state.zone)
     failures = recovery_by_month(workspace.pk, mode, choice.period, state.zone)
     found = _Read(read, choice, rates, scheduled, failures, reporting)
-    by_plan = plans(workspace.pk, mode, choice.period.last)
+    by_plan = plans(workspace.pk, mode, read)
     connected = state.feed.connected_at and state.feed.connected_at.astimezone(state.zone).date()
     return Dashboard(
         version=state.version,

@@ -27,10 +27,15 @@ FROM billing_dailyrollup
 WHERE workspace_id = %(ws)s AND mode = %(mode)s AND price = '' AND day <= %(last)s
 GROUP BY 1, 2, 3
 """
-_TRIALS: Final = """
-SELECT currency, greatest(day, %(eve)s), sum(trial) FROM billing_dailyrollup
-WHERE workspace_id = %(ws)s AND mode = %(mode)s AND price <> '' AND trial <> 0 AND day <= %(last)s
-GROUP BY 1, 2
+# One pass over the rows by price, for what stands at the end of each price and for trial MRR day by day.
+_BY_PRICE: Final = """
+SELECT GROUPING(price), currency, price, day, sum(amount), sum(subscribers)::bigint, sum(trial)
+FROM (
+    SELECT currency, price, greatest(day, %(eve)s) AS day, amount, subscribers, trial FROM billing_dailyrollup
+    WHERE workspace_id = %(ws)s AND mode = %(mode)s AND price <> '' AND day <= %(last)s
+) rows
+GROUP BY GROUPING SETS ((currency, price), (currency, day))
+HAVING GROUPING(price) = 0 OR sum(trial) <> 0
 """
 
 
@@ -42,9 +47,20 @@ class Flow(NamedTuple):
     moves: int
 
 
+class Standing(NamedTuple):
+    """What stands at the end of the period for one price: minor units, people."""
+
+    price: str
+    amount: Decimal
+    subscribers: int
+
+
 @dataclass(frozen=True)
 class Book:
-    """One currency over a period. Amounts in minor units, exact; `days` has only those on which something moved."""
+    """One currency over a period. Amounts in minor units, exact; `days` has only those on which something moved.
+
+    `prices` are as of the end of what was read, the largest first, those with nothing left out.
+    """
 
     currency: str
     period: Period
@@ -53,6 +69,7 @@ class Book:
     trial_opening: Money
     days: Mapping[date, Mapping[str, Flow]] = field(default_factory=dict)
     trial_days: Mapping[date, Money] = field(default_factory=dict)
+    prices: tuple[Standing, ...] = ()
 
     @property
     def closing(self) -> Money:
@@ -163,8 +180,12 @@ def ledger(workspace_id: int, mode: Mode, period: Period) -> Ledger:
     for currency, kind, day, *flow in fetch(_MOVES, params):
         moves.setdefault(currency, {}).setdefault(day, {})[kind] = Flow(*flow)
     trials: dict[str, dict[date, Money]] = {}
-    for currency, day, amount in fetch(_TRIALS, params):
-        trials.setdefault(currency, {})[day] = Money(amount, currency)
+    prices: dict[str, list[Standing]] = {}
+    for by_day, currency, price, day, amount, subscribers, trial in fetch(_BY_PRICE, params):
+        if by_day:
+            trials.setdefault(currency, {})[day] = Money(trial, currency)
+        elif amount > 0:
+            prices.setdefault(currency, []).append(Standing(price, amount, subscribers))
     for currency in {*moves, *trials, EVERYBODY}:
         days, trial_days = moves.get(currency, {}), trials.get(currency, {})
         before = days.pop(period.eve, {}).values()
@@ -176,6 +197,7 @@ def ledger(workspace_id: int, mode: Mode, period: Period) -> Ledger:
             trial_opening=trial_days.pop(period.eve, Money(0, currency)),
             days=days,
             trial_days=trial_days,
+            prices=tuple(sorted(prices.get(currency, ()), key=lambda price: (-price.amount, price.price))),
         )
     people = books.pop(EVERYBODY)
     by_size = sorted(books.values(), key=lambda book: (-book.closing.amount, book.currency))

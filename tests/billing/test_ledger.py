@@ -53,6 +53,7 @@ def test_a_period_starts_from_all_that_was_before_and_knows_nothing_of_after(
     assert (usd.amount(Kind.CHURN).minor, usd.moves(Kind.CHURN), usd.moves(Kind.NEW)) == (-1000, 1, 0)
     assert (usd.trial_opening, usd.trial_mrr) == (Money(Decimal(2), "usd"), Money(Decimal(42), "usd"))
     assert (found.people.active_at_start, found.people.active_at_end) == (0, 1)
+    assert usd.prices == (("price_1", Decimal(176), 16),)
     assert found.book(EVERYBODY) is found.people
     assert found.book("gbp").closing == Money(0, "gbp")
 

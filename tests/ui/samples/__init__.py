@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import accounts, billing, connection, diagnosis, diagnostics, people, plans, records
+from . import accounts, billing, connection, diagnosis, diagnostics, numbers, people, plans, records
 from .shell import Page
 
 ERRORS = ("400", "403", "403_csrf", "404", "500", "503")
@@ -14,6 +14,7 @@ def pages() -> dict[str, Page]:
     errors = {f"error-{code}": Page(f"{code}.html", status=int(code[:3])) for code in ERRORS}
     rooms = (
         billing.pages(),
+        numbers.pages(),
         records.pages(),
         connection.pages(),
         diagnostics.pages(),

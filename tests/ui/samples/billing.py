@@ -13,6 +13,7 @@ from billing.metrics.ledger import Book, Flow, Ledger
 from billing.metrics.mrr import PlanLine
 from billing.metrics.numbers import numbers, numbers_of_all, reach
 from billing.metrics.periods import COMPARISONS, PRESETS, chosen, last_days
+from billing.metrics.recovery import Recovery
 from billing.metrics.scheduled import Leaving, ScheduledChurn
 from billing.models import MovementKind as Kind
 from billing.money import Money
@@ -81,7 +82,7 @@ def both() -> list[Section]:
     yen = (plan("Pro", "monthly", Money(1250000, "jpy"), 79, "100"),)
     return [
         section(numbers_of_all(BOTH, "usd", MONTH, RATES), numbers_of_all(BOTH, "usd", before, RATES), usd("199")),
-        section(*one, LEAVING, plans),
+        section(*one, LEAVING, plans, Recovery("usd", usd("400"), usd("100"), usd("500"), 7)),
         section(*other, ScheduledChurn("jpy"), yen),
     ]
 
