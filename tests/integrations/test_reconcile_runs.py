@@ -24,7 +24,20 @@ from pqintel.workspaces.tenancy import scope, scoped_transaction
 from tests.factories import DriftFactory, InvoiceFactory, ReconciliationFactory
 
 from .lanes import new_lane
-from .reconciling import ada, alter, begin, compare, drifts, fed, mrr, part, second_look_after, two_subscribers, until
+from .reconciling import (
+    START,
+    ada,
+    alter,
+    begin,
+    compare,
+    drifts,
+    fed,
+    mrr,
+    part,
+    second_look_after,
+    two_subscribers,
+    until,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -56,6 +69,23 @@ def test_what_is_still_on_its_way_is_not_reported(stripe: Simulation) -> None:
     assert compare(lane).failure is None
     assert drifts(lane) == []
     assert mrr(lane) == {"usd": "294.00"}
+
+
+def test_what_no_endpoint_selects_is_read_back_before_anything_is_said(stripe: Simulation) -> None:
+    lane = fed(stripe)
+    with scoped_transaction(lane.workspace):
+        Connection.objects.update(connected_at=datetime.fromtimestamp(START, UTC))
+        lane.connection.refresh_from_db()
+    customer = next(iter(stripe.account.customers))
+    stripe.account.update_customer(customer, name="Ada Lovelace")
+    until(lane, Phase.CONFIRMING)
+    with scoped_transaction(lane.workspace):
+        assert Suspect.objects.get().object_id == customer
+    stripe.account.advance(stripe.account.now + 90)
+    compare(lane)
+    assert drifts(lane) == []
+    with scoped_transaction(lane.workspace):
+        assert Customer.objects.get(stripe_id=customer).name == "Ada Lovelace"
 
 
 def test_what_changes_between_two_looks_is_looked_at_again(stripe: Simulation) -> None:

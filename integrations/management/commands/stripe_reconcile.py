@@ -24,7 +24,7 @@ POLL_SECONDS: Final = 1.0
 class Command(BaseCommand):
     help = (
         "Compare every customer, subscription, invoice and payment with Stripe, report what differs, and repair it; "
-        "what workers do every night. What differs is looked at again after a minute, so differences make this take "
+        "what workers do every night. What differs is looked at again after 90 seconds, so differences make this take "
         "longer. Exit 0: nothing differs, or all of it was repaired. 1: differences are left, or the comparison did "
         "not come to its end. 2: wrong usage."
     )

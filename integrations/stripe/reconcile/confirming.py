@@ -1,4 +1,4 @@
-"""The second look: what still differs after a minute, with nothing under way, is a difference, and is repaired."""
+"""The second look: what still differs later, with nothing under way, is a difference, and is repaired."""
 
 from __future__ import annotations
 

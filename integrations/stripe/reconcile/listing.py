@@ -20,8 +20,10 @@ from integrations.stripe.pages import pages, place_after
 from .comparing import ENTRIES, LISTED, differences, shown
 from .pace import Pace
 
-SETTLE: Final = timedelta(seconds=60)
-"""How long after the first look an object is looked at again: what just changes is on its way to us."""
+SETTLE: Final = timedelta(seconds=90)
+"""How long after the first look an object is looked at again: what just changes is on its way to us. Longer than the
+minute for which recovery leaves the newest events alone: by then they were read back, if nobody delivered them.
+"""
 _SUSPECT: Final = """
 INSERT INTO integrations_suspect (workspace_id, reconciliation_id, kind, object_id, shown, looks, due_at)
 SELECT %s, %s, r.kind, r.object_id, r.shown, 1, %s

@@ -125,6 +125,8 @@ def _part(stripe: Connection, run: Reconciliation, key: Secret, pace: Pace) -> d
             Listing(stripe, run, reader, pace).go_on()
             return datetime.now(UTC)
         if run.phase == Phase.CONFIRMING:
+            # What no endpoint selects (that a customer fell behind, say) comes by being read back alone.
+            recover(stripe, seconds=PART_SECONDS)
             due = Confirming(stripe, run, reader, pace).go_on()
             return due if due is not None else datetime.now(UTC)
         if run.repairs and not Closing(stripe, run, reader, pace).go_on():
