@@ -32,6 +32,12 @@ _APPLIED = """
 SELECT event_id, pg_xact_commit_timestamp(xmin) FROM integrations_inboxevent WHERE workspace_id = %s AND state = 'done'
 """
 
+# Lines of history about access are written with the row that they are about.
+_CHANGED = """
+SELECT event_id, min(pg_xact_commit_timestamp(xmin)) FROM billing_historyentry
+WHERE workspace_id = %s AND object_kind = 'access' GROUP BY event_id
+"""
+
 
 @dataclass
 class Page:
@@ -96,10 +102,15 @@ class Page:
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds from the sending of a webhook: its answer, its effects' commit, its being on a page."""
+    """Milliseconds from the sending of a webhook: its answer, its effects' commit, its being on a page.
+
+    `access` is the commit again, of those events alone that changed what a customer may use; `moves` is their number.
+    """
 
     answered: Spread
     applied: Spread
+    access: Spread
+    moves: int
     seen: Spread
     page: Spread
     per_second: float
@@ -130,7 +141,7 @@ def measure(
     for page in pages.values():
         page.close()
     due = _by_event(hands, sent.due)
-    applied, seen = [], []
+    applied, seen, access = [], [], []
     for tenant, parcels in hands.items():
         workspace = tenant.workspace.pk
         commits: dict[str, datetime] = dict(connection.execute(_APPLIED, (workspace,)).fetchall())
@@ -141,10 +152,17 @@ def measure(
                 raise RuntimeError("an event was never seen on its page")
             applied.append(at - due[workspace, parcel.event_id])
             seen.append(shown - due[workspace, parcel.event_id])
+        access += [
+            at.timestamp() - due[workspace, event_id]
+            for event_id, at in connection.execute(_CHANGED, (workspace,)).fetchall()
+            if (workspace, event_id) in due
+        ]
     answers = [complete - left for page in pages.values() for left, complete, new in page.asked if new]
     return Latency(
         Spread.of(sent.seconds),
         Spread.of(applied),
+        Spread.of(access),
+        len(access),
         Spread.of(seen),
         Spread.of(answers),
         len(requests) / (sent.ended - sent.began),

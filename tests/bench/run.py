@@ -171,6 +171,8 @@ class Run:
             Figure("sent", told.per_second, "events/s"),
             Figure("effects committed, p50", told.applied.p50, "ms", bare, "ms bare"),
             Figure("effects committed, p99", told.applied.p99, "ms"),
+            Figure(f"access changed ({told.moves} times), p50", told.access.p50, "ms"),
+            Figure("access changed, p99", told.access.p99, "ms", most=2000),
             Figure("seen on the dashboard, p50", told.seen.p50, "ms", told.page.p50, "ms the page's answer"),
             Figure("seen on the dashboard, p95", told.seen.p95, "ms", told.page.p95, "ms the page's answer"),
             Figure("seen on the dashboard, p99", told.seen.p99, "ms", told.page.p99, "ms the page's answer", most=2000),
