@@ -11,7 +11,7 @@ from billing.modes import Mode
 from billing.order import Seen
 from billing.snapshots import Kind, Learned, Price, SubscriptionState
 
-from . import access, history, introductions, movements, standing, states, timeline, words
+from . import access, history, introductions, movements, recalculation, standing, states, timeline, words
 from .bulk import Table, run, text, write_together
 from .catalogue import Catalogue
 from .choices import choices_and_waiting
@@ -74,7 +74,8 @@ def learn(workspace_id: int, mode: Mode, batch: Sequence[Learned], now: datetime
     facts = [(one.event_id, one.happened_at, fact) for one in batch for fact in one.facts]
     history.record(workspace_id, str(mode), facts, chains, learnt_at)
     standing.collect(workspace_id, str(mode), [fact for *_, fact in facts], chains, links)
-    access.refresh(workspace_id, str(mode), access.Batch.of(batch, chains, catalogue.remapped), now)
+    if not access.refresh(workspace_id, str(mode), access.Batch.of(batch, chains, catalogue.remapped), now):
+        recalculation.ask(workspace_id, "The tier of a product changed at Stripe", now, (mode,))
     run(_SYNC, (workspace_id, str(mode), max(one.happened_at for one in batch), now))
     owners = owned.owners()
     wanted = {want for one in batch for want in one.wanted}

@@ -128,7 +128,6 @@ class AccessOverride(BillingModel):
     class Meta:
         indexes = (
             models.Index(fields=("workspace", "mode", "customer", "-created_at"), name="access_override_customer"),
-            models.Index(fields=("workspace", "mode", "-created_at"), name="access_override_newest"),
         )
 
     def __str__(self) -> str:
@@ -160,7 +159,6 @@ class Access(BillingModel):
         verbose_name_plural = "access"
         constraints = (models.UniqueConstraint(fields=("workspace", "mode", "customer"), name="access_unique"),)
         indexes = (
-            models.Index(fields=("workspace", "mode", "tier"), name="access_tier"),
             models.Index(
                 fields=("workspace", "mode", "until"), name="access_until", condition=models.Q(until__isnull=False)
             ),

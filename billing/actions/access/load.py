@@ -15,27 +15,37 @@ from billing.order import ENDED
 
 # A subscription's steps are those of its chosen versions in which something moved that access depends on. Mappings of
 # prices by id may be many, one for each customer even: only those that speak of these customers' prices are read.
+# OFFSET 0 keeps each look-up one by index for every customer, also while PostgreSQL knows nothing about a table that a
+# backfill has just filled: it would rather read such a table whole.
 _LOAD: Final = """
 WITH mine AS MATERIALIZED (
     SELECT unnest(%(customers)s::text[]) AS customer
     UNION
-    SELECT customer FROM billing_priceuse WHERE workspace_id = %(ws)s AND mode = %(mode)s AND price = ANY(%(prices)s)
+    (SELECT customer FROM billing_priceuse
+     WHERE workspace_id = %(ws)s AND mode = %(mode)s AND price = ANY(%(prices)s::text[]) LIMIT %(most)s)
     UNION
-    SELECT u.customer FROM billing_price p
-    JOIN billing_priceuse u ON u.workspace_id = %(ws)s AND u.mode = %(mode)s AND u.price = p.stripe_id
-    WHERE p.workspace_id = %(ws)s AND p.mode = %(mode)s AND p.product = ANY(%(products)s)
+    (SELECT u.customer FROM billing_price p
+     JOIN billing_priceuse u ON u.workspace_id = %(ws)s AND u.mode = %(mode)s AND u.price = p.stripe_id
+     WHERE p.workspace_id = %(ws)s AND p.mode = %(mode)s AND p.product = ANY(%(products)s::text[])
+       AND cardinality(%(products)s::text[]) > 0
+     LIMIT %(most)s)
 ), moves AS (
-    SELECT m.customer, v.object_id, v.position, v.event_id, w.state ->> 'status' AS status,
-           w.state ->> 'pause_behavior' AS pause, w.state -> 'items' AS items,
-           (w.state ->> 'created')::bigint AS created,
-           coalesce(w.state ->> 'ended_at', w.state ->> 'canceled_at')::bigint AS ended,
-           lag(jsonb_build_array(w.state -> 'status', w.state -> 'pause_behavior', w.state -> 'items'))
-               OVER (PARTITION BY v.object_id ORDER BY v.position) AS before
+    SELECT m.customer, s.stripe_id AS object_id, v.position, v.event_id, v.state ->> 'status' AS status,
+           v.state ->> 'pause_behavior' AS pause, v.state -> 'items' AS items,
+           (v.state ->> 'created')::bigint AS created,
+           coalesce(v.state ->> 'ended_at', v.state ->> 'canceled_at')::bigint AS ended,
+           lag(jsonb_build_array(v.state -> 'status', v.state -> 'pause_behavior', v.state -> 'items'))
+               OVER (PARTITION BY s.stripe_id ORDER BY v.position) AS before
     FROM mine m
-    JOIN billing_subscription s ON s.workspace_id = %(ws)s AND s.mode = %(mode)s AND s.customer = m.customer
-    JOIN billing_version v ON v.workspace_id = %(ws)s AND v.mode = %(mode)s AND v.kind = 'subscription'
-        AND v.object_id = s.stripe_id AND v.chosen
-    CROSS JOIN LATERAL (SELECT coalesce(v.resolved, v.state) AS state) w
+    CROSS JOIN LATERAL (
+        SELECT stripe_id FROM billing_subscription
+        WHERE workspace_id = %(ws)s AND mode = %(mode)s AND customer = m.customer OFFSET 0
+    ) s
+    CROSS JOIN LATERAL (
+        SELECT position, event_id, coalesce(resolved, state) AS state FROM billing_version
+        WHERE workspace_id = %(ws)s AND mode = %(mode)s AND kind = 'subscription' AND object_id = s.stripe_id AND chosen
+        OFFSET 0
+    ) v
 ), steps AS MATERIALIZED (
     SELECT * FROM moves WHERE before IS DISTINCT FROM jsonb_build_array(to_jsonb(status), to_jsonb(pause), items)
 ), used AS MATERIALIZED (
@@ -46,9 +56,15 @@ UNION ALL
 SELECT 'step', jsonb_build_array(customer, object_id, position, event_id, status, pause, items, created, ended)
 FROM steps
 UNION ALL
-SELECT 'price', jsonb_build_array(p.stripe_id, p.lookup_key, d.tier_key) FROM billing_price p
-LEFT JOIN billing_product d ON d.workspace_id = %(ws)s AND d.mode = %(mode)s AND d.stripe_id = p.product
-WHERE p.workspace_id = %(ws)s AND p.mode = %(mode)s AND p.stripe_id IN (SELECT price FROM used)
+SELECT 'price', jsonb_build_array(u.price, p.lookup_key, d.tier_key) FROM used u
+CROSS JOIN LATERAL (
+    SELECT product, lookup_key FROM billing_price
+    WHERE workspace_id = %(ws)s AND mode = %(mode)s AND stripe_id = u.price OFFSET 0
+) p
+LEFT JOIN LATERAL (
+    SELECT tier_key FROM billing_product
+    WHERE workspace_id = %(ws)s AND mode = %(mode)s AND stripe_id = p.product OFFSET 0
+) d ON true
 UNION ALL
 SELECT 'mapping', jsonb_build_array(kind, value, tier, removed, floor(extract(epoch FROM changed_at))::bigint)
 FROM billing_pricemapping
@@ -61,21 +77,33 @@ UNION ALL
 SELECT 'policy', jsonb_build_array(free_tier, past_due_days, floor(extract(epoch FROM changed_at))::bigint)
 FROM billing_accesspolicy WHERE workspace_id = %(ws)s
 UNION ALL
-SELECT 'override', jsonb_build_array(o.customer, o.id, o.effect = 'exactly', o.tier, o.features, o.seats,
+SELECT 'override', jsonb_build_array(m.customer, o.id, o.effect = 'exactly', o.tier, o.features, o.seats,
                                      floor(extract(epoch FROM o.created_at))::bigint,
                                      floor(extract(epoch FROM least(o.expires_at, o.revoked_at)))::bigint)
 FROM mine m
-JOIN billing_accessoverride o ON o.workspace_id = %(ws)s AND o.mode = %(mode)s AND o.customer = m.customer
+CROSS JOIN LATERAL (
+    SELECT * FROM billing_accessoverride
+    WHERE workspace_id = %(ws)s AND mode = %(mode)s AND customer = m.customer OFFSET 0
+) o
 UNION ALL
 SELECT 'access', jsonb_build_array(a.customer, a.tier, a.features, a.seats, a.reason,
                                    floor(extract(epoch FROM a.since))::bigint, a.cause, a.subscription, a.unmapped,
                                    a.overridden, floor(extract(epoch FROM a.until))::bigint)
-FROM mine m JOIN billing_access a ON a.workspace_id = %(ws)s AND a.mode = %(mode)s AND a.customer = m.customer
+FROM mine m
+CROSS JOIN LATERAL (
+    SELECT * FROM billing_access
+    WHERE workspace_id = %(ws)s AND mode = %(mode)s AND customer = m.customer OFFSET 0
+) a
 UNION ALL
-SELECT DISTINCT 'announced', jsonb_build_array(h.object_id) FROM used u
-JOIN billing_historyentry h ON h.workspace_id = %(ws)s AND h.mode = %(mode)s AND h.object_kind = 'price'
-    AND h.object_id = u.price AND h.kind = 'price.unmapped'
+SELECT 'announced', jsonb_build_array(u.price) FROM used u
+WHERE EXISTS (
+    SELECT FROM billing_historyentry h
+    WHERE h.workspace_id = %(ws)s AND h.mode = %(mode)s AND h.object_kind = 'price' AND h.object_id = u.price
+      AND h.kind = 'price.unmapped' OFFSET 0
+)
 """
+MOST: Final = 1_000
+"""Customers whom a batch brings in line because a price or product they use says another tier than before."""
 ROW: Final = (
     "customer",
     "tier",
@@ -97,7 +125,8 @@ class Cases:
     """What there is to know of some customers.
 
     `subscriptions` are by customer and id, their steps in order of time; `stored` are the rows that there are;
-    `announced` are prices that history has called unmapped already.
+    `announced` are prices that history has called unmapped already. `complete` False: there are more users of the
+    prices and products than were read.
     """
 
     customers: list[str] = field(default_factory=list)
@@ -106,6 +135,7 @@ class Cases:
     stored: dict[str, dict[str, Any]] = field(default_factory=dict)
     announced: set[str] = field(default_factory=set)
     rules: Rules = field(default_factory=Rules)
+    complete: bool = True
 
     def uses(self) -> set[tuple[str, str]]:
         """Every (price, customer) that these subscriptions ever were."""
@@ -121,13 +151,17 @@ class Cases:
 def load(
     workspace_id: int, mode: str, customers: Iterable[str], prices: Iterable[str] = (), products: Iterable[str] = ()
 ) -> Cases:
-    """Read the cases of these customers, and of those who ever used one of the prices or products. One statement."""
-    params = {
+    """Read the cases of these customers, and of those who ever used one of the prices or products. One statement.
+
+    Of those who used the prices, and of those who used the products, `MOST` + 1 at most.
+    """
+    params: dict[str, Any] = {
         "ws": workspace_id,
         "mode": str(mode),
         "customers": sorted(set(customers)),
         "prices": sorted(set(prices)),
         "products": sorted(set(products)),
+        "most": MOST + 1,
     }
     told: dict[str, list[Any]] = {}
     for what, document in fetch(_LOAD, params):
@@ -138,6 +172,7 @@ def load(
         announced={row[0] for row in told.get("announced", ())},
         rules=_rules(told),
     )
+    cases.complete = len(cases.customers) - len(params["customers"]) <= MOST
     for customer, stripe_id, position, event_id, status, pause, items, created, ended in sorted(
         told.get("step", ()), key=lambda row: (row[1], row[2])
     ):

@@ -73,15 +73,20 @@ class Batch:
         return (event, self.seconds[event]) if event in self.seconds else (decision.cause, decision.since)
 
 
-def refresh(workspace_id: int, mode: str, batch: Batch, now: datetime) -> None:
+def refresh(workspace_id: int, mode: str, batch: Batch, now: datetime) -> bool:
     """Decide anew about the customers whom a batch concerns. No statement where it concerns none, else three at most.
 
     Must run in the transaction that wrote the batch's versions and states, after them.
+
+    Returns:
+        Whether all of them are in line. Where a product with very many customers changed its tier, they are not, and
+        a recalculation has to be asked for.
     """
     cases = Cases()
     if batch.customers or batch.prices or batch.products:
         cases = load(workspace_id, mode, batch.customers, batch.prices, batch.products)
     _settle(workspace_id, mode, cases, batch, now)
+    return cases.complete
 
 
 def recompute(workspace_id: int, mode: str, customers: Sequence[str], now: datetime, why: str = "") -> int:

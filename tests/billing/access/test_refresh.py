@@ -13,9 +13,12 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from billing import tasks
 from billing.access import for_customer
 from billing.actions import access as writing
-from billing.models import Access, AccessOverride, HistoryEntry, PriceMapping, PriceUse, Tier
+from billing.actions.access import load
+from billing.lanes import lane_of
+from billing.models import Access, AccessOverride, HistoryEntry, PriceMapping, PriceUse, Recalculation, Tier
 from billing.modes import Mode
 from billing.snapshots import ItemState, Kind, Learned, Price, Product, Snapshot, SubscriptionState
 from pqintel.workspaces.models import Workspace
@@ -127,6 +130,22 @@ def test_metadata_that_comes_late_reaches_those_who_pay_already(workspace: Works
         ("access.upgraded", "scale", "evt_product"),
         ("access.downgraded", "starter", "evt_renamed"),
     ]
+
+
+def test_a_product_of_very_many_is_left_to_a_recalculation(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product, price = Product("prod_x", "X", tier_key="starter"), Price("price_x", product="prod_x")
+    buyers = [lesson(f"{n}", n, state(price="x", name=f"sub_{n}", customer=f"cus_{n}")) for n in range(4)]
+    apply(workspace, catalogue(product, price), *buyers)
+    monkeypatch.setattr(load, "MOST", 2)
+    apply(workspace, catalogue(replace(product, tier_key="scale"), name="renamed", second=40))
+    with scoped_transaction(workspace):
+        assert Access.objects.filter(tier="scale").count() == 3
+        assert Recalculation.objects.get().reason == "The tier of a product changed at Stripe"
+    tasks.recalculate(lane_of(workspace.pk, Mode.TEST))
+    with scoped_transaction(workspace):
+        assert Access.objects.filter(tier="scale").count() == 4
 
 
 def test_any_order_any_copies_any_batches_give_the_same_rows(workspace: Workspace) -> None:
