@@ -42,8 +42,10 @@ _LABELS: Final = {
 }
 _WORDS: Final = frozenset(
     {"status", "cancellation_reason", "pause_behavior", "collection_method", "billing_reason", "code", "decline_code",
-     "advice_code", "failure_code", "decline", "mode", "payment_status"}
+     "advice_code", "failure_code", "decline", "mode", "payment_status", "reason"}
 )  # fmt: skip
+_LIMITS: Final = frozenset({"seats"})
+"""Fields in which no number means no limit."""
 # Said by the line itself, or a link that nobody reads.
 _LEFT_OUT: Final = frozenset({"id", "customer", "hosted_invoice_url"})
 
@@ -81,7 +83,7 @@ def moved(
             say(name, value, plans, code),
         )
         for name, value in now.items()
-        if name not in _LEFT_OUT and not (before is None and value in (None, "", [], False))
+        if name not in _LEFT_OUT and not (before is None and (value is None or value is False or value in ("", [])))
     ]
     return tuple(sorted(fields, key=lambda field: (field.name != "status", field.label)))
 
@@ -93,6 +95,8 @@ def label(name: str) -> str:
 
 def say(name: str, value: Any, plans: Mapping[str, PlanName], currency: str) -> str:
     """A field's value as text; times in the active time zone."""
+    if value is None and name in _LIMITS:
+        return "unlimited"
     if value is None or value in ("", []):
         return NOTHING
     if isinstance(value, bool):
@@ -107,6 +111,8 @@ def say(name: str, value: Any, plans: Mapping[str, PlanName], currency: str) -> 
         return ", ".join(str(d.get("coupon") or d.get("id") or "terms of its own") for d in value)
     if name == "currency":
         return str(value).upper()
+    if name == "features" and isinstance(value, dict):
+        return ", ".join(f"{label(gate)}: {say('seats', limit, plans, currency)}" for gate, limit in value.items())
     if isinstance(value, list | dict):
         return "; ".join(str(part) for part in value)
     return str(value).replace("_", " ") if name in _WORDS else str(value)
