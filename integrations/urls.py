@@ -7,6 +7,7 @@ from .views import backfill, diagnostics, reconcile, stripe
 app_name = "integrations"
 urlpatterns = [
     path("w/<slug:slug>/settings/integrations/stripe/", stripe.page, name="stripe"),
+    path("w/<slug:slug>/settings/integrations/stripe/<mode:mode>/state/", stripe.state, name="stripe_state"),
     path("w/<slug:slug>/settings/integrations/stripe/<mode:mode>/verify/", stripe.verify, name="stripe_verify"),
     path("w/<slug:slug>/settings/integrations/stripe/<mode:mode>/verify/step/", stripe.step, name="stripe_step"),
     path("w/<slug:slug>/<mode:mode>/diagnostics/", diagnostics.page, name="diagnostics"),

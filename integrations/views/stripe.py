@@ -24,7 +24,7 @@ from pqintel.workspaces.permissions import needs
 from pqintel.workspaces.plans import allowance
 from pqintel.workspaces.roles import Permission
 
-from .panel import Panel, panel_of
+from .panel import Panel, panel_of, state_of
 
 
 @needs(Permission.SEE)
@@ -34,6 +34,20 @@ from .panel import Panel, panel_of
 def page(request: MemberRequest, slug: str) -> HttpResponse:
     """Both panels. Members who may not configure see how things stand and no form."""
     return _page(request, {})
+
+
+@needs(Permission.SEE)
+@transaction.non_atomic_requests
+@never_cache
+@require_safe
+def state(request: MemberRequest, slug: str, mode: Mode) -> HttpResponse:
+    """How the connection is doing: 204 while nothing is new since `?seen=`."""
+    panel = state_of(request.workspace, mode)
+    if request.GET.get("seen") == str(panel.version):
+        return HttpResponse(status=204)
+    if not request.htmx:
+        return redirect("integrations:stripe", request.workspace.slug)
+    return render(request, "integrations/_stripe_state.html", {"panel": panel})
 
 
 @needs(Permission.CONFIGURE)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import time
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from integrations.stripe.signature import sign
 from pqintel.simulator.testing import Simulation
 from pqintel.workspaces.models import Workspace
 from tests.factories import PASSWORD, MembershipFactory
 from tests.integrations.stage import url_of, values_of, working
+from tests.integrations.test_drain import created
 
 CHECKS = [
     "Key formats",
@@ -62,3 +67,41 @@ def test_paste_correct_and_watch_it_turn_green(
         expect(panel).to_contain_text("Unproven")
         for value in values.values():
             assert value not in page.content()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_secret_turns_green_and_red_by_itself_and_typing_goes_on(
+    page: Page, workspace: Workspace, live_server: LiveServer, settings: Any
+) -> None:
+    settings.PQ_BASE_URL = live_server.url
+    user = MembershipFactory(workspace=workspace).user
+    with Simulation(seed=62) as simulation, working(workspace):
+        settings.STRIPE_API_BASE = simulation.url
+        simulation.register(url_of(workspace))
+        values = values_of(simulation)
+        page.goto(f"{live_server.url}/accounts/login/?next=/w/acme/settings/integrations/stripe/")
+        page.fill("[name=login]", user.email)
+        page.fill("[name=password]", PASSWORD)
+        page.click("button[type=submit]")
+        fill(page, values)
+        panel = page.locator("#stripe-test")
+        panel.get_by_role("button", name="Save & Verify").click()
+        expect(panel.get_by_text("Connected", exact=True).first).to_be_visible(timeout=60_000)
+        expect(panel).to_contain_text("Unproven")
+        expect(page.locator("#test_secret_key")).to_be_hidden()  # it is set up: the form is folded away
+
+        panel.get_by_text("Webhook, keys, and how to replace them").click()
+        page.locator("#test_secret_key").press_sequentially("rk_test_begun")
+        assert deliver(workspace, values["webhook_secret"]) == 200
+        expect(panel).to_contain_text("Proven", timeout=20_000)
+        assert deliver(workspace, "whsec_" + "x" * 32) == 400
+        expect(panel).to_contain_text("Refused", timeout=20_000)
+        expect(page.locator("#test_secret_key")).to_have_value("rk_test_begun")
+        expect(page.locator("#test_secret_key")).to_be_focused()
+
+
+def deliver(workspace: Workspace, secret: str) -> int:
+    """Deliver an event as Stripe would, signed with this secret; the status of the answer."""
+    body = json.dumps(created(1)).encode()
+    headers = {"Stripe-Signature": sign(body, secret.encode(), int(time.time()))}
+    return httpx.post(url_of(workspace), content=body, headers=headers).status_code

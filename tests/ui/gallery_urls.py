@@ -101,6 +101,7 @@ integrations_urls = (
         path("w/<slug>/<mode>/diagnostics/drift/", nothing, name="drift"),
         path("w/<slug>/<mode>/diagnostics/reconciliation/", nothing, name="reconciliation"),
         path("w/<slug>/<mode>/diagnostics/reconcile/", nothing, name="reconcile"),
+        path("w/<slug>/settings/integrations/stripe/<mode>/state/", nothing, name="stripe_state"),
         path("w/<slug>/settings/integrations/stripe/<mode>/verify/", verify, name="stripe_verify"),
         path("w/<slug>/settings/integrations/stripe/<mode>/verify/step/", step, name="stripe_step"),
         path("w/<slug>/settings/integrations/stripe/<mode>/backfill/", nothing, name="stripe_backfill"),
