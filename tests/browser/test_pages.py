@@ -31,7 +31,15 @@ ACCOUNT = (
     "w/new/",
     "nowhere/",
 )
-WORKSPACE = ("settings/", "settings/members/", "settings/delete/", "settings/integrations/stripe/", "live/")
+WORKSPACE = (
+    "settings/",
+    "settings/members/",
+    "settings/delete/",
+    "settings/integrations/stripe/",
+    "live/",
+    "live/diagnostics/",
+    "test/diagnostics/",
+)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +103,9 @@ def test_dashboard_with_numbers(visit: Callable[..., Visitor], busy: Person) -> 
     examine(page, busy.page("test/"))
 
 
-@pytest.mark.parametrize("path", ["settings/", "settings/members/", "settings/integrations/stripe/", "test/"])
+@pytest.mark.parametrize(
+    "path", ["settings/", "settings/members/", "settings/integrations/stripe/", "test/", "test/diagnostics/"]
+)
 def test_as_a_viewer(visit: Callable[..., Visitor], viewer: Person, path: str) -> None:
     examine(visit(viewer).page, viewer.page(path))
 
