@@ -179,6 +179,7 @@ def test_an_error_report_holds_nothing_that_was_typed(
     request.workspace, request.htmx = workspace, False
     with scope(workspace):
         request.membership = Membership.objects.get(workspace=workspace)
+        request.user = request.membership.user
         with pytest.raises(RuntimeError) as raised:
             views.verify(request, "acme", "test")
     within = raised.tb.tb_next  # without this function, which knows what it typed
