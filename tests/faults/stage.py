@@ -29,6 +29,8 @@ from pqintel.embedded.valkey import EmbeddedValkey
 
 from .trace import INSTALL
 
+NOBODY = f"http://{LOOPBACK}:9"
+"""Where Stripe's API is for programs that must not read."""
 SCALE = float(os.environ.get("PQ_FAULT_SCALE") or 1)
 DEADLINE = 120.0
 """Seconds until "eventually" is over. Generous: what is measured here is whether, not when."""
@@ -128,6 +130,7 @@ class Stage:
         self.worker = Program(self, "worker", [*WORKER, "--concurrency", "2"])
         self.beat = Program(self, "beat", BEAT)
         self.programs = [self.web, self.worker, self.beat]
+        self.stripe_api = NOBODY
 
     def __enter__(self) -> Self:
         self.leash = Leash()
@@ -157,7 +160,7 @@ class Stage:
             "PORT": str(self.port),
             "PQ_BASE_URL": self.url,
             "PQ_DEMO": "0",
-            "STRIPE_API_BASE": f"http://{LOOPBACK}:9",  # nobody
+            "STRIPE_API_BASE": self.stripe_api,
             "DJANGO_SETTINGS_MODULE": "pqintel.settings",
             "PYTHONUNBUFFERED": "1",
         }
@@ -177,6 +180,21 @@ class Stage:
             if not program.running:
                 program.start()
         until("the web server answers", self.answers)
+
+    @contextmanager
+    def reading_from(self, url: str) -> Iterator[None]:
+        """A worker that finds Stripe's API at this URL, for the length of the block."""
+        self.stripe_api = url
+        try:
+            self._new_worker()
+            yield
+        finally:
+            self.stripe_api = NOBODY
+            self._new_worker()
+
+    def _new_worker(self) -> None:
+        self.worker.kill()
+        self.worker.start()
 
     @contextmanager
     def another(self, name: str, words: list[str]) -> Iterator[Program]:
