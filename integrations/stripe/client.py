@@ -19,6 +19,7 @@ from django.conf import settings
 from pqintel.vault import Secret
 
 from .kinds import Kind
+from .pace import Pace
 from .readonly import ReadOnlyHTTP
 
 _SCOPE: Final = re.compile(r"\brak_\w+")
@@ -76,8 +77,8 @@ class StripeReader:
     """Reads one account with one key. A context manager: it keeps its connection until it is closed.
 
     `base` is STRIPE_API_BASE unless given. A question that met 429, 5xx or a broken connection is repeated
-    `max_retries` times, after pauses of `first_delay` seconds, doubled each time. `per_second` is the most questions
-    that are begun in a second; None: as fast as answers come.
+    `max_retries` times, after pauses of `first_delay` seconds, doubled each time. `pace` says how many begin in a
+    second; None: as fast as answers come.
     """
 
     def __init__(
@@ -87,10 +88,9 @@ class StripeReader:
         base: str | None = None,
         max_retries: int = 3,
         first_delay: float = 0.5,
-        per_second: float | None = None,
+        pace: Pace | None = None,
     ) -> None:
-        self._pause = 1 / per_second if per_second else 0.0
-        self._next = 0.0
+        self._pace = pace
         base = (base or settings.STRIPE_API_BASE).rstrip("/")
         self._http = ReadOnlyHTTP(base, first_delay=first_delay)
         self.client = stripe.StripeClient(
@@ -99,6 +99,11 @@ class StripeReader:
             max_network_retries=max_retries,
             http_client=self._http,
         )
+
+    @property
+    def paced(self) -> bool:
+        """Whether it keeps to a number of questions a second by itself."""
+        return self._pace is not None
 
     def __enter__(self) -> StripeReader:
         return self
@@ -135,9 +140,8 @@ class StripeReader:
 
     def ask(self, path: str, **parameters: Any) -> Answer:
         """GET a path of the API. Raises ReadFailed."""
-        if self._pause:
-            time.sleep(max(0.0, self._next - time.monotonic()))
-            self._next = time.monotonic() + self._pause
+        if self._pace is not None:
+            self._pace.take()
         begun_at, begun = datetime.now(UTC), time.monotonic()
         response: stripe.StripeResponse | ReadFailed
         try:

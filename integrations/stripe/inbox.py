@@ -19,12 +19,12 @@ from .selftest import SELFTEST_PREFIX
 
 BATCH: Final = 500
 SMALL_BATCH: Final = 50
-WEIGHT: Final = 4_000_000
+WEIGHT: Final = 6_000_000
 """Bytes of a batch: as many as 500 rather long events have, or some pages of a hundred objects each."""
 SOLO_TRIES: Final = 3
 """How often a worker may die on an event alone before it is quarantined unseen."""
 
-# The oldest events that wait, 500 or 4 MB of them. What a worker died on before (tries > 0) comes in smaller batches,
+# The oldest events that wait, 500 or 6 MB of them. What a worker died on before (tries > 0) comes in smaller batches,
 # 500 -> 50 -> 1, and the rest never waits behind it longer than its own turn. `tries` is committed before anything is
 # tried. MATERIALIZED, because before the first ANALYZE the planner expects one row and would compute `size` for each.
 _CLAIM: Final = f"""

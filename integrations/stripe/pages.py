@@ -43,8 +43,9 @@ def pages(
     place, not_before = after, 0.0
     pauses = PAUSES if pauses is None else pauses
     while True:
-        time.sleep(max(0.0, not_before - time.monotonic()))
-        not_before = time.monotonic() + 1 / PAGES_PER_SECOND
+        if not reader.paced:
+            time.sleep(max(0.0, not_before - time.monotonic()))
+            not_before = time.monotonic() + 1 / PAGES_PER_SECOND
         answer = _patiently(reader, kind, place, pauses, filters)
         yield answer
         if not answer.json.get("has_more") or not answer.json["data"]:

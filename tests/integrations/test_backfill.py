@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -55,9 +56,9 @@ def stripe(settings: Any, company: Account) -> Iterator[Simulation]:
 @pytest.fixture(autouse=True)
 def _at_full_speed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The stand-in has no limits unless a test says so."""
-    monkeypatch.setattr(reading, "PER_SECOND", 10_000.0)
+    monkeypatch.setattr(reading, "PER_SECOND", 10_000)
     monkeypatch.setattr(reading, "FIRST_DELAY", 0.001)
-    monkeypatch.setattr("integrations.stripe.pages.PAGES_PER_SECOND", 10_000.0)
+    reading._paces.clear()
 
 
 def connected(stripe: Simulation, slug: str = "acme") -> Lane:
@@ -577,3 +578,25 @@ def test_the_number_of_statements_does_not_grow_with_the_objects(settings: Any) 
     (few_reads, few_writes), (many_reads, many_writes) = counts
     assert few_writes == many_writes
     assert many_reads - few_reads <= 3 * 9  # more pages: what waits is looked at, the run moves on, the page goes in
+
+
+def test_it_keeps_to_its_number_of_questions_within_any_second(
+    stripe: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "PER_SECOND", 8)
+    asked: list[float] = []
+    answer = stripe.api.answer
+    monkeypatch.setattr(stripe.api, "answer", lambda *request: asked.append(time.monotonic()) or answer(*request))
+    lane = connected(stripe)
+    begin(lane)
+    visit(lane, 2.5)
+    assert len(asked) == reading.PAGES_AHEAD
+    assert all(later - earlier > 0.95 for earlier, later in zip(asked, asked[8:], strict=False))
+    asked.clear()
+    reading._paces.clear()  # as in another process, a moment later
+    drained(lane)
+    with scoped_transaction(lane.workspace):
+        Backfill.objects.update(stepped_at=timezone.now())
+    before = time.monotonic()
+    visit(lane, 3)
+    assert asked[0] - before > 0.9

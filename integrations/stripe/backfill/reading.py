@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.db import transaction
 
@@ -23,6 +23,7 @@ from integrations.stripe.client import (
     Unreachable,
 )
 from integrations.stripe.kinds import Kind
+from integrations.stripe.pace import Pace
 from integrations.stripe.pages import pages, place_after
 from integrations.stripe.translate.handlers import EVENTS
 from integrations.stripe.whole import complete
@@ -36,8 +37,10 @@ PAGES_AHEAD: Final = 16
 """Pages that may wait for the drain: what is read further ahead would only lie there."""
 WAITING_MOST: Final = 2_000
 """Events of any sort that may wait before the backfill lets the drain go first."""
-PER_SECOND: Final = 20.0
+PER_SECOND: Final = 20
 """Questions a second. Stripe allows 25 for one endpoint, and in a sandbox for the whole account."""
+PACES: Final = 1_000
+"""Of how many connections this process remembers what it asked within the last second."""
 FIRST_DELAY: Final = 0.5
 """Seconds until a question is repeated for the first time; after three repetitions the run waits (`row.wait`)."""
 
@@ -70,7 +73,8 @@ class Reading:
     def go_on(self, key: Secret) -> Visit:
         """Read until the time is over, the run ends or waits, or enough lies ahead of the drain."""
         more = True
-        with StripeReader(key, first_delay=FIRST_DELAY, per_second=PER_SECOND) as reader:
+        pace = _pace(self.connection, self.run)
+        with StripeReader(key, first_delay=FIRST_DELAY, pace=pace) as reader:
             while more and self.run.finished_at is None and time.monotonic() < self.until:
                 try:
                     more = self._read_on(reader)
@@ -142,6 +146,19 @@ class Reading:
                 move(run, *before)
             return True
         return False
+
+
+_paces: dict[UUID, Pace] = {}
+
+
+def _pace(connection: Connection, run: Backfill) -> Pace:
+    """What this process asked for the connection; waits a moment where another process has just asked."""
+    if len(_paces) >= PACES:
+        _paces.clear()
+    pace = _paces.setdefault(connection.pk, Pace(PER_SECOND))
+    if run.counts and pace.quiet:
+        time.sleep(min(max(0.0, 1 - (now() - run.stepped_at).total_seconds()), 1.0))
+    return pace
 
 
 def _pages(
