@@ -18,6 +18,8 @@ from .accounts import Accounts, deliver
 from .visitor import Visitor, expect
 
 SYMBOLS = {"usd": "$", "eur": "€"}
+FRESH = {"mrr": "mrr", "trial": "trial_mrr", "active": "active"}
+"""The numbers that are compared, and how the page marks them."""
 INTERVALS = {"month": "monthly", "year": "yearly"}
 CHECKS = [
     "Key formats",
@@ -63,14 +65,18 @@ def money(amount: str, currency: str) -> str:
 
 
 def shown(page: Page) -> dict[str, Any]:
-    """The numbers on the dashboard, as text, by currency."""
-    return {region.get_attribute("aria-label").lower(): _figures(region) for region in page.locator(".currency").all()}
+    """The numbers on the dashboard, as text, by currency; those of all currencies together left out."""
+    regions = {region.locator("h2").inner_text().lower(): region for region in page.locator(".currency").all()}
+    return {currency: _figures(region) for currency, region in regions.items() if currency in SYMBOLS}
 
 
 def _figures(region: Locator) -> dict[str, Any]:
-    stats = {name: region.locator(f"[data-fresh^={name}-]").inner_text() for name in ("mrr", "trial", "active")}
+    stats = {name: region.locator(f"[data-fresh^={key}-]").inner_text() for name, key in FRESH.items()}
     rows = [
-        [cell.inner_text() for cell in row.locator("th, .plan-subscribers, .plan-mrr").all()]
+        [
+            *(cell.inner_text() for cell in row.locator("th, .plan-subscribers").all()),
+            row.locator(".plan-mrr").inner_text().splitlines()[-1],  # above it, what only screen readers hear
+        ]
         for row in region.locator(".plans tbody tr").all()
     ]
     return {**stats, "plans": sorted(rows)}
@@ -98,9 +104,9 @@ def _told(stripe: Simulation, currency: str, metrics: dict[str, Any]) -> dict[st
 def until_told(page: Page, stripe: Simulation) -> None:
     """Wait until the page says what the account says, in every figure."""
     for currency, metrics in told(stripe).items():
-        region = page.get_by_role("region", name=currency.upper())
-        for name in ("mrr", "trial", "active"):
-            expect(region.locator(f"[data-fresh^={name}-]")).to_have_text(metrics[name])
+        region = page.get_by_role("region", name=currency.upper(), exact=True)
+        for name, key in FRESH.items():
+            expect(region.locator(f"[data-fresh^={key}-]")).to_have_text(metrics[name])
         for name, _, amount in metrics["plans"]:
             row = region.locator(".plans tbody tr").filter(has_text=name.replace("\n", "")).filter(has_text=amount)
             expect(row).to_have_count(1)
