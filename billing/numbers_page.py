@@ -8,6 +8,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from billing.actions.settings import settings_of
+from billing.feed import feed_status
 from billing.metrics.cohorts import month_before
 from billing.metrics.definitions import DEFINITIONS, FAILURES, Definition, Span
 from billing.metrics.explain import Converted, Explanation, Failed, Part, Question, Row, explain
@@ -98,6 +99,7 @@ class NumberPage:
     total: str
     missing: tuple[str, ...]
     error: str
+    estimated_before: date | None
     next_query: str
     previous_query: str
 
@@ -174,9 +176,17 @@ def _page(workspace: Workspace, mode: Mode, found: Explanation, key: str, error:
         total="" if rows.amount is None else figures.money(rows.amount),
         missing=tuple(f"{rate.currency.upper()} on {rate.day:%-d %B %Y}" for rate in found.missing),
         error=error,
+        estimated_before=_estimated_before(workspace, mode, found.period),
         next_query=_beside(asked, key, 1) if asked.page < rows.pages else "",
         previous_query=_beside(asked, key, -1) if asked.page > 1 else "",
     )
+
+
+def _estimated_before(workspace: Workspace, mode: Mode, period: Period) -> date | None:
+    """The day of the connection, where the period begins before it: until then nothing was seen as it happened."""
+    connected_at = feed_status(workspace.pk, mode).connected_at
+    connected = connected_at and connected_at.astimezone(ZoneInfo(workspace.timezone)).date()
+    return connected if connected and connected > period.first else None
 
 
 def _months(workspace: Workspace, mode: Mode, found: Explanation) -> tuple[Recovery, ...]:

@@ -132,6 +132,13 @@ def test_what_makes_no_sense_is_shown_as_something_sensible(
     assert viewer_client.get(f"/w/acme/test/numbers/mrr/?currency=usd&{query}").status_code == 200
 
 
+def test_what_lies_before_the_connection_is_labelled_estimated(workspace: Workspace, viewer_client: Client) -> None:
+    ConnectionFactory(workspace=workspace, mode="test", connected_at=datetime(2026, 3, 5, 12, tzinfo=UTC))
+    page = "/w/acme/test/numbers/net_new/?currency=usd&from=2026-03-{}&to=2026-03-31"
+    assert "connected on 5 March 2026" in viewer_client.get(page.format("04")).content.decode()
+    assert "estimated" not in viewer_client.get(page.format("05")).content.decode()
+
+
 def test_there_is_no_page_of_no_number(workspace: Workspace, viewer_client: Client) -> None:
     assert viewer_client.get("/w/acme/test/numbers/happiness/").status_code == 404
 

@@ -21,7 +21,7 @@ def settled(visit: Callable[..., Visitor], busy: Person) -> Person:
     """The owner of a lively workspace, all of whose events have been processed."""
     page = visit(busy).page
     page.goto(busy.page("test/"))
-    expect(page.get_by_role("region", name="EUR")).to_be_visible()
+    expect(page.get_by_role("region", name="EUR", exact=True)).to_be_visible()
     expect(page.get_by_text("waiting", exact=False)).to_have_count(0)
     return busy
 

@@ -97,8 +97,8 @@ def test_dashboard_that_waits(visit: Callable[..., Visitor], waiting: Person) ->
 def test_dashboard_with_numbers(visit: Callable[..., Visitor], busy: Person) -> None:
     page = visit(busy).page
     page.goto(busy.page("test/"))
-    expect(page.get_by_role("region", name="EUR")).to_be_visible()
-    expect(page.get_by_role("region", name="USD")).to_be_visible()
+    expect(page.get_by_role("region", name="EUR", exact=True)).to_be_visible()
+    expect(page.get_by_role("region", name="USD", exact=True)).to_be_visible()
     expect(page.get_by_text("waiting", exact=False)).to_have_count(0)
     examine(page, busy.page("test/"))
 

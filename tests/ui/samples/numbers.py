@@ -57,6 +57,7 @@ def number(slug: str, text: str, **changes: Any) -> NumberPage:
         "total": "$147.00",
         "missing": (),
         "error": "",
+        "estimated_before": TODAY,
         "next_query": "",
         "previous_query": "",
     }
