@@ -18,8 +18,10 @@ from pqintel.workspaces.tenancy import everywhere, scoped_transaction
 
 from .models import (
     Backfill,
+    Channel,
     Connection,
     ConnectionChange,
+    Delivery,
     DeliveryCount,
     DeliveryLag,
     Drift,
@@ -253,3 +255,76 @@ class BackfillAdmin(TenantAdmin):
     list_display = ("workspace", "mode", "stage", "started_at", "stepped_at", "finished_at", "waits_until", "failure")
     list_filter = ("mode",)
     found_by = ("failure",)
+
+
+@admin.register(Channel)
+class ChannelAdmin(TenantAdmin):
+    """Where messages go. The credential only as stored or not; a target is a name at the provider, or an address."""
+
+    list_display = ("workspace", "number", "kind", "name", "target", "state", "since", "last_sent_at", "removed_at")
+    list_filter = ("kind", "state")
+    ordering = ("-created_at",)
+    found_by = ("name", "target")
+    fields = (
+        "workspace",
+        "number",
+        "kind",
+        "name",
+        "secret_stored",
+        "target",
+        "state",
+        "reason",
+        "since",
+        "told_at",
+        "failures",
+        "next_send_at",
+        "last_sent_at",
+        "created_by",
+        "created_at",
+        "removed_at",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Channel]:
+        rows: QuerySet[Channel] = super().get_queryset(request).annotate(has_secret=Q(secret__isnull=False))
+        return rows
+
+    @admin.display(boolean=True)
+    def secret_stored(self, row: Any) -> bool:
+        return bool(row.has_secret)
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(TenantAdmin):
+    """Messages and what became of them; what they say is the workspace's own affair."""
+
+    list_display = (
+        "created_at",
+        "workspace",
+        "channel",
+        "mode",
+        "state",
+        "reason",
+        "tries",
+        "sent_at",
+        "possible_duplicate",
+    )
+    list_filter = ("state", "mode")
+    list_select_related = ("workspace", "channel")
+    found_by = ("dedupe_key",)
+    fields = (
+        "workspace",
+        "channel",
+        "mode",
+        "dedupe_key",
+        "state",
+        "reason",
+        "tries",
+        "created_at",
+        "next_attempt_at",
+        "give_up_at",
+        "claimed_at",
+        "sent_at",
+        "answer",
+        "possible_duplicate",
+        "lost_claims",
+    )

@@ -27,6 +27,8 @@ PQ_BASE_URL = env.str("PQ_BASE_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
 PQ_DEMO = env.bool("PQ_DEMO", True) and not PRODUCTION
 PQ_HOUSE_WORKSPACE = env.str("PQ_HOUSE_WORKSPACE", "")
 STRIPE_API_BASE = env.str("STRIPE_API_BASE", "https://api.stripe.com").rstrip("/")
+SLACK_API_BASE = env.str("SLACK_API_BASE", "https://slack.com").rstrip("/")
+TELEGRAM_API_BASE = env.str("TELEGRAM_API_BASE", "https://api.telegram.org").rstrip("/")
 HTTPS = PQ_BASE_URL.startswith("https://")
 if PRODUCTION and not HTTPS:
     raise ImproperlyConfigured("PQ_ENV=production needs an https:// PQ_BASE_URL: Stripe delivers to public https URLs.")
@@ -316,6 +318,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 300.0,
         "options": {"expires": 300},
     },
+    "sweep-deliveries": {"task": "integrations.tasks.sweep_deliveries", "schedule": 5.0, "options": {"expires": 5}},
     "release-held": {"task": "integrations.tasks.release_held", "schedule": 60.0, "options": {"expires": 60}},
     "forget": {"task": "integrations.tasks.forget", "schedule": 3600.0, "options": {"expires": 600}},
     "wipe-expired": {"task": "integrations.tasks.wipe_expired", "schedule": 3600.0, "options": {"expires": 600}},

@@ -21,6 +21,7 @@ from django.db.models import Model
 from billing import models as billing
 from billing.modes import Mode
 from integrations import models as integrations
+from integrations.channels import Message
 from pqintel.workspaces.models import Invitation, Membership, User, Workspace
 from pqintel.workspaces.roles import Role
 from pqintel.workspaces.tenancy import TenantModel, scoped_transaction
@@ -260,6 +261,38 @@ class BackfillFactory(OfConnectionFactory):
 
     mode = factory.SelfAttribute("connection.mode")
     stage = "customer"
+
+
+class ChannelFactory(TenantFactory):
+    """A bot's channel at Slack, with a token that is nobody's."""
+
+    class Meta:
+        model = integrations.Channel
+
+    number = factory.Sequence(lambda n: n + 1)
+    kind = integrations.ChannelKind.SLACK_BOT
+    name = factory.Sequence(lambda n: f"Channel {n}")
+    secret = factory.Sequence(lambda n: f"xoxb-{n:012}-" + "t" * 24)
+    target = factory.Sequence(lambda n: f"C{n:010}")
+    since = THEN
+    created_by = "ada@example.com"
+    created_at = THEN
+
+
+class DeliveryFactory(TenantFactory):
+    """One that waits."""
+
+    class Meta:
+        model = integrations.Delivery
+
+    channel = factory.SubFactory(ChannelFactory)
+    workspace = factory.SelfAttribute("channel.workspace")
+    mode = Mode.TEST
+    dedupe_key = factory.Sequence(lambda n: f"key-{n}")
+    message = factory.LazyFunction(lambda: Message("A payment failed", lines=("49.00 USD",)).document())
+    created_at = THEN
+    next_attempt_at = THEN
+    give_up_at = THEN + timedelta(hours=72)
 
 
 # --- billing ---------------------------------------------------------------------------------------------------------

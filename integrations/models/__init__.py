@@ -1,6 +1,7 @@
-"""Connections to Stripe, what they receive, and what is kept to explain it."""
+"""Connections to Stripe, what they receive, and what is kept to explain it; channels, and what is sent to them."""
 
 from .backfill import Backfill
+from .channels import Channel, ChannelKind, ChannelState, Delivery, DeliveryState
 from .connections import (
     MODES,
     Connection,
@@ -19,11 +20,16 @@ __all__ = [
     "MODES",
     "Backfill",
     "ChangeKind",
+    "Channel",
+    "ChannelKind",
+    "ChannelState",
     "Connection",
     "ConnectionChange",
     "ConnectionStatus",
+    "Delivery",
     "DeliveryCount",
     "DeliveryLag",
+    "DeliveryState",
     "Drift",
     "Gap",
     "InboxEvent",

@@ -128,14 +128,14 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
-def is_plain(base: str) -> bool:
+def is_plain(base: str, name: str = "STRIPE_API_BASE") -> bool:
     """Whether the way to this base URL is plain HTTP on loopback; False is TLS. Raises ImproperlyConfigured."""
     parts = urlsplit(base)
     if parts.scheme == "https":
         return False
     if parts.scheme == "http" and is_loopback(parts.hostname):
         return True
-    raise ImproperlyConfigured("STRIPE_API_BASE must be https:// (plain http:// is for 127.0.0.1 and localhost alone).")
+    raise ImproperlyConfigured(f"{name} must be https:// (plain http:// is for 127.0.0.1 and localhost alone).")
 
 
 def _fault(error: httpx.HTTPError) -> str:

@@ -1,0 +1,10 @@
+"""Slack, Telegram and email: channels, the outbox of deliveries to them, and how they are sent.
+
+The only room that speaks to them. Whoever decides that something is to be said calls `deliver` in the transaction that
+decides it; everything after that is this room's affair.
+"""
+
+from .message import Link, Message, Severity
+from .outbox import deliver
+
+__all__ = ["Link", "Message", "Severity", "deliver"]

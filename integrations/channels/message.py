@@ -1,0 +1,106 @@
+"""What is said, before it is known where: our own structure, which each transport renders its way."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from billing.modes import Mode
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
+_CONTROL_IN_LINES: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029]+")
+_LINK: Final = re.compile(r"https?://[^\s<>\"|\\^`{}]+")
+
+
+class Severity(StrEnum):
+    """How much a message matters."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+    @property
+    def label(self) -> str:
+        return "" if self is Severity.INFO else self.value.title()
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where a message leads. `url` is absolute, http or https.
+
+    Raises:
+        ValueError: it is not.
+    """
+
+    url: str
+    label: str
+
+    def __post_init__(self) -> None:
+        if not _LINK.fullmatch(self.url):
+            raise ValueError("A message's link is an absolute http(s) URL without spaces or brackets.")
+        object.__setattr__(self, "label", _one_line(self.label))
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A title, lines of text, fields with a label each, and one link. Any text will do: names come from Stripe.
+
+    Control characters become spaces, so that no title ever breaks a header and PostgreSQL takes every message. `mode`
+    is set by `deliver`; a message of test mode says so.
+    """
+
+    title: str
+    lines: tuple[str, ...] = ()
+    fields: tuple[tuple[str, str], ...] = ()
+    link: Link | None = None
+    severity: Severity = Severity.INFO
+    mode: Mode | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", _one_line(self.title))
+        object.__setattr__(self, "lines", tuple(_CONTROL_IN_LINES.sub(" ", _valid(line)) for line in self.lines))
+        fields = tuple((_one_line(label), _one_line(value)) for label, value in self.fields)
+        object.__setattr__(self, "fields", fields)
+
+    @property
+    def heading(self) -> str:
+        """The title with what has to be said before it: test mode, severity."""
+        marks = ["[Test mode]"] if self.mode == Mode.TEST else []
+        if self.severity.label:
+            marks.append(f"{self.severity.label}:")
+        return " ".join([*marks, self.title])
+
+    def document(self) -> dict[str, Any]:
+        """As JSON, for the outbox."""
+        return {
+            "title": self.title,
+            "lines": list(self.lines),
+            "fields": [list(field) for field in self.fields],
+            "link": None if self.link is None else {"url": self.link.url, "label": self.link.label},
+            "severity": self.severity.value,
+            "mode": None if self.mode is None else self.mode.value,
+        }
+
+    @classmethod
+    def of(cls, document: dict[str, Any]) -> Message:
+        """The message that `document()` was of."""
+        link = document["link"]
+        return cls(
+            title=document["title"],
+            lines=tuple(document["lines"]),
+            fields=tuple((label, value) for label, value in document["fields"]),
+            link=None if link is None else Link(link["url"], link["label"]),
+            severity=Severity(document["severity"]),
+            mode=None if document["mode"] is None else Mode(document["mode"]),
+        )
+
+
+def _valid(text: str) -> str:
+    """Without lone surrogates, which are no text that anybody takes."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _one_line(text: str) -> str:
+    return _CONTROL.sub(" ", _valid(text)).strip()

@@ -1,0 +1,59 @@
+"""Email to one confirmed address, through Django's mail settings."""
+
+from __future__ import annotations
+
+import smtplib
+from typing import Any
+
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+
+from ..message import Message
+from .outcomes import Outcome, Passing, Permanent, Sent
+
+LONGEST_SUBJECT = 200
+
+
+class Email:
+    """A mail with a text and an HTML part."""
+
+    def pace_of(self, target: str) -> float:
+        return 0.0
+
+    def render(self, message: Message) -> dict[str, Any]:
+        words = {"message": message, "link_url": message.link.url if message.link else ""}
+        return {
+            "subject": render_to_string("emails/delivery_subject.txt", words).strip()[:LONGEST_SUBJECT],
+            "text": render_to_string("emails/delivery_message.txt", words).strip() + "\n",
+            "html": render_to_string("emails/delivery_message.html", words),
+        }
+
+    def send(self, secret: str, target: str, payload: dict[str, Any]) -> Outcome:
+        """Hand it to the mail server. What the server says of the address breaks the channel, nothing else does."""
+        if len(target.split()) != 1:
+            return Permanent("This is not an address.")
+        mail = EmailMultiAlternatives(payload["subject"], payload["text"], to=[target])
+        mail.attach_alternative(payload["html"], "text/html")
+        try:
+            mail.send()
+        except smtplib.SMTPRecipientsRefused as refused:
+            code, words = next(iter(refused.recipients.values()))
+            said = f"The mail server: {code} {_text(words)}"
+            return Permanent(said) if code >= 500 else Passing(said)
+        except smtplib.SMTPDataError as refused:
+            said = f"The mail server: {refused.smtp_code} {_text(refused.smtp_error)}"
+            return Permanent(said, breaks=False) if refused.smtp_code >= 500 else Passing(said)
+        except smtplib.SMTPServerDisconnected:
+            return Passing("The mail server hung up.", may_have_arrived=True)
+        except smtplib.SMTPException as trouble:  # who we are, not whom we write to
+            return Passing(f"The mail server refuses us ({type(trouble).__name__}).")
+        except TimeoutError:
+            return Passing("The mail server did not answer in time.", may_have_arrived=True)
+        except OSError:
+            return Passing("The mail server cannot be reached.")
+        return Sent("Accepted by the mail server.")
+
+
+def _text(words: bytes | str) -> str:
+    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
+    return " ".join(text.split())[:200]

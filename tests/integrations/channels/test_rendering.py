@@ -1,0 +1,142 @@
+"""What a message looks like at each provider, and that nothing in it does anything."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.modes import Mode
+from integrations.channels import Link, Message, Severity
+from integrations.channels.transports import TRANSPORTS
+from integrations.channels.transports.fitting import fit, units
+from integrations.channels.transports.slack import blocks_of
+from integrations.channels.transports.slack import escape as slack_escape
+from integrations.channels.transports.telegram import html_of
+from tests.integrations.channels.stage import HELLO
+
+EVIL = "<!channel> <https://evil.example|x> & <b>{{ 7*7 }}</b> {0.__class__} $x"
+
+
+def section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
+
+
+def test_slack_blocks_exactly() -> None:
+    assert blocks_of(HELLO) == {
+        "text": "Warning: A payment failed",
+        "blocks": [
+            section("*Warning: A payment failed*"),
+            section("49.00 USD of Ada"),
+            {"type": "section", "fields": [{"type": "mrkdwn", "text": "*Attempt*\n2", "verbatim": True}]},
+            section("<https://pq.example.com/w/acme/live/customers/cus_1/|See the customer>"),
+        ],
+    }
+
+
+def test_a_bot_unfurls_nothing() -> None:
+    payload = TRANSPORTS["slack_bot"].render(HELLO)
+    assert (payload["unfurl_links"], payload["unfurl_media"]) == (False, False)
+
+
+def test_telegram_html_exactly() -> None:
+    assert TRANSPORTS["telegram"].render(HELLO) == {
+        "text": "<b>Warning: A payment failed</b>\n\n49.00 USD of Ada\n\n<b>Attempt:</b> 2\n\n"
+        '<a href="https://pq.example.com/w/acme/live/customers/cus_1/">See the customer</a>',
+        "parse_mode": "HTML",
+        "link_preview_options": {"is_disabled": True},
+    }
+
+
+def test_mail_exactly() -> None:
+    payload = TRANSPORTS["email"].render(HELLO)
+    assert payload["subject"] == "Warning: A payment failed"
+    assert payload["text"] == (
+        "Warning: A payment failed\n\n49.00 USD of Ada\n\nAttempt: 2\n\n"
+        "See the customer: https://pq.example.com/w/acme/live/customers/cus_1/\n\nPQ Intel\n"
+    )
+    assert '<a href="https://pq.example.com/w/acme/live/customers/cus_1/"' in payload["html"]
+
+
+def test_test_mode_is_said_first() -> None:
+    message = Message("A payment failed", severity=Severity.CRITICAL, mode=Mode.TEST)
+    assert blocks_of(message)["text"] == "[Test mode] Critical: A payment failed"
+    assert html_of(message) == "<b>[Test mode] Critical: A payment failed</b>"
+    assert TRANSPORTS["email"].render(message)["subject"] == "[Test mode] Critical: A payment failed"
+
+
+def test_what_comes_from_outside_is_only_text() -> None:
+    message = Message(EVIL, lines=(EVIL,), fields=((EVIL, EVIL),), link=Link("https://pq.example.com/?a=1&b=2", EVIL))
+    slack = blocks_of(message)
+    said = "&lt;!channel&gt; &lt;https://evil.example|x&gt; &amp; &lt;b&gt;{{ 7*7 }}&lt;/b&gt; {0.__class__} $x"
+    assert slack["text"] == said
+    assert slack["blocks"][0] == section(f"*{said}*")
+    assert slack["blocks"][1] == section(said)
+    assert slack["blocks"][2]["fields"][0]["text"] == f"*{said}*\n{said}"
+    assert slack["blocks"][3] == section(f"<https://pq.example.com/?a=1&amp;b=2|{said.replace('|', '¦')}>")
+    text = html_of(message)
+    assert text.count("<b>") == 2
+    assert html.escape(EVIL) in text
+    assert "<!channel>" not in text
+    mail = TRANSPORTS["email"].render(message)
+    assert mail["subject"] == EVIL
+    assert "<!channel>" not in mail["html"]
+    assert "{{ 7*7 }}" in mail["html"]
+
+
+def test_no_line_of_a_title_gets_into_a_header() -> None:
+    message = Message(
+        "A\r\nBcc: everybody@example.com\x00\u2028", lines=("one\ntwo\x00",), fields=(("a\nb", "c\r\nd"),)
+    )
+    assert message.title == "A Bcc: everybody@example.com"
+    assert message.lines == ("one\ntwo ",)
+    assert message.fields == (("a b", "c d"),)
+    assert Message("lone \ud800 surrogate").title == "lone ? surrogate"
+
+
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)", "/w/acme/", "https://a.example/ b", 'https://a.example/"x', "ftp://a"]
+)
+def test_a_link_is_an_absolute_address(url: str) -> None:
+    with pytest.raises(ValueError, match="absolute"):
+        Link(url, "x")
+
+
+@given(
+    st.builds(
+        Message,
+        title=st.text(max_size=400),
+        lines=st.lists(st.text(max_size=4000), max_size=60).map(tuple),
+        fields=st.lists(st.tuples(st.text(max_size=120), st.text(max_size=2500)), max_size=40).map(tuple),
+        link=st.none() | st.just(Link("https://pq.example.com/", "See it")),
+        severity=st.sampled_from(Severity),
+        mode=st.none() | st.sampled_from(Mode),
+    )
+)
+def test_every_message_is_within_every_limit_and_comes_back_as_it_was(message: Message) -> None:
+    assert Message.of(message.document()) == message
+    slack = blocks_of(message)
+    assert len(slack["blocks"]) <= 50
+    texts = [block["text"]["text"] for block in slack["blocks"] if "text" in block]
+    assert max(len(text) for text in texts) <= 3000
+    fields = [block["fields"] for block in slack["blocks"] if "fields" in block]
+    assert all(len(some) <= 10 for some in fields)
+    assert all(len(field["text"]) <= 2000 for some in fields for field in some)
+    text = html_of(message)
+    assert units(text) <= 4096
+    assert text.count("<b>") == text.count("</b>")
+    if message.link:
+        assert texts[-1] == "<https://pq.example.com/|See it>"
+        assert text.endswith("See it</a>")
+
+
+@given(st.text(alphabet="a&<>é😀", max_size=40), st.integers(1, 60))
+def test_fitting_cuts_no_escape_in_two(text: str, limit: int) -> None:
+    fitted = fit(text, limit, slack_escape)
+    assert units(fitted) <= limit
+    back = fitted.removesuffix("…").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    assert text.startswith(back)
+    assert fitted.endswith("…") == (slack_escape(text) != fitted)
