@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from .views import backfill, diagnostics, reconcile, stripe
+from .views import backfill, channels, diagnostics, reconcile, stripe
 
 app_name = "integrations"
 urlpatterns = [
@@ -16,4 +16,13 @@ urlpatterns = [
     path("w/<slug:slug>/<mode:mode>/diagnostics/reconciliation/", reconcile.card, name="reconciliation"),
     path("w/<slug:slug>/<mode:mode>/diagnostics/reconcile/", reconcile.begin, name="reconcile"),
     path("w/<slug:slug>/settings/integrations/stripe/<mode:mode>/backfill/", backfill.block, name="stripe_backfill"),
+    path("w/<slug:slug>/settings/integrations/channels/", channels.page, name="channels"),
+    path("w/<slug:slug>/settings/integrations/channels/add/<slug:kind>/", channels.add, name="channel_add"),
+    path("w/<slug:slug>/settings/integrations/channels/confirm/<str:token>/", channels.confirm, name="channel_confirm"),
+    path("w/<slug:slug>/settings/integrations/channels/<int:number>/", channels.channel, name="channel"),
+    path("w/<slug:slug>/settings/integrations/channels/<int:number>/test/", channels.test, name="channel_test"),
+    path("w/<slug:slug>/settings/integrations/channels/<int:number>/link/", channels.link, name="channel_link"),
+    path("w/<slug:slug>/settings/integrations/channels/<int:number>/chats/", channels.chats, name="channel_chats"),
+    path("w/<slug:slug>/settings/integrations/channels/<int:number>/chat/", channels.chat, name="channel_chat"),
+    path("w/<slug:slug>/settings/integrations/channels/<int:number>/remove/", channels.remove, name="channel_remove"),
 ]

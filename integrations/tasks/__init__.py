@@ -2,6 +2,7 @@
 
 from .backfilling import backfill, sweep_backfills
 from .cleaning import forget
+from .delivering import send_deliveries, sweep_deliveries
 from .draining import drain, release_held, sweep_inbox, wipe_expired
 from .reading import read, sweep_reads
 from .reconciling import begin_reconciliations, reconcile, sweep_reconciliations
@@ -16,7 +17,9 @@ __all__ = [
     "reconcile",
     "recover",
     "release_held",
+    "send_deliveries",
     "sweep_backfills",
+    "sweep_deliveries",
     "sweep_inbox",
     "sweep_reads",
     "sweep_reconciliations",

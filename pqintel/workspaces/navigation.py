@@ -41,6 +41,11 @@ SECTIONS = {
     "billing:plan_policy": "plans",
     "billing:plan_override": "plans",
     "integrations:diagnostics": "diagnostics",
+    "integrations:channels": "channels",
+    "integrations:channel_add": "channels",
+    "integrations:channel": "channels",
+    "integrations:channel_chats": "channels",
+    "integrations:channel_chat": "channels",
     "integrations:drift": "diagnostics",
 }
 NAMESPACES = {"billing": "dashboard", "integrations": "integrations"}

@@ -108,6 +108,13 @@ integrations_urls = (
         path("w/<slug>/<mode>/diagnostics/drift/", nothing, name="drift"),
         path("w/<slug>/<mode>/diagnostics/reconciliation/", nothing, name="reconciliation"),
         path("w/<slug>/<mode>/diagnostics/reconcile/", nothing, name="reconcile"),
+        path("w/<slug>/settings/integrations/channels/", nothing, name="channels"),
+        path("w/<slug>/settings/integrations/channels/add/<kind>/", nothing, name="channel_add"),
+        path("w/<slug>/settings/integrations/channels/<int:number>/", nothing, name="channel"),
+        *(
+            path(f"w/<slug>/settings/integrations/channels/<int:number>/{name}/", nothing, name=f"channel_{name}")
+            for name in ("test", "link", "chats", "chat", "remove")
+        ),
     ],
     "integrations",
 )

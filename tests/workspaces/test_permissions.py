@@ -22,6 +22,7 @@ from pqintel.workspaces.roles import Role
 from tests.conftest import with_second_factor
 from tests.factories import (
     AccessOverrideFactory,
+    ChannelFactory,
     CustomerFactory,
     InvitationFactory,
     InvoiceFactory,
@@ -140,6 +141,7 @@ class Stage:
         self.invitation = InvitationFactory(workspace=self.workspace, token="secret")
         for factory in (CustomerFactory, SubscriptionFactory, InvoiceFactory, PaymentFactory):
             factory(workspace=self.workspace, stripe_id="the_one")
+        self.channel = ChannelFactory(workspace=self.workspace, kind="email", state="unconfirmed", secret=None)
         self.override = AccessOverrideFactory(workspace=self.workspace)
         staff, superuser = UserFactory(is_staff=True), UserFactory(is_staff=True, is_superuser=True)
         self.cookies = {
@@ -181,6 +183,8 @@ class Stage:
             "app_label": "billing",
             "stripe_id": "the_one",
             "metric": "mrr",
+            "kind": "email",
+            "number": self.channel.number,
         }
         if "pk" in url.parameters:
             others = {"workspaces:invitation_revoke": self.invitation, "billing:plan_override_revoke": self.override}

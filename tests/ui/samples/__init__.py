@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import accounts, billing, connection, diagnosis, diagnostics, numbers, people, plans, records
+from . import accounts, billing, channels, connection, diagnosis, diagnostics, numbers, people, plans, records
 from .shell import Page
 
 ERRORS = ("400", "403", "403_csrf", "404", "500", "503")
@@ -16,6 +16,7 @@ def pages() -> dict[str, Page]:
         billing.pages(),
         numbers.pages(),
         records.pages(),
+        channels.pages(),
         connection.pages(),
         diagnostics.pages(),
         diagnosis.pages(),
