@@ -51,6 +51,7 @@ class Visit:
 class Claim:
     """A delivery that is ours to send now."""
 
+    workspace_id: int
     delivery_id: int
     kind: str
     secret: Secret | None
@@ -92,7 +93,7 @@ def visit(workspace_id: int, number: int, clock: Clock | None = None) -> Visit:
                 continue
             outcome = _send(claim)
             with transaction.atomic():
-                _settle(claim.delivery_id, outcome, clock.now())
+                _settle(claim, outcome, clock.now())
             sent += isinstance(outcome, Sent)
             if isinstance(outcome, Passing) or clock.now() >= until:
                 return Visit(sent, more=not isinstance(outcome, Passing))
@@ -129,7 +130,7 @@ def _test(delivery: Delivery, clock: Clock) -> Outcome:
         clock.sleep((wait - now).total_seconds())
     outcome = _send(claim)
     with transaction.atomic():
-        _settle(claim.delivery_id, outcome, clock.now(), is_test=True)
+        _settle(claim, outcome, clock.now(), is_test=True)
     return outcome
 
 
@@ -177,7 +178,7 @@ def _claim(row: Delivery, now: datetime) -> Claim | None:
     except SealError:
         secret = None
     payload = TRANSPORTS[channel.kind].render(Message.of(row.message))
-    return Claim(row.pk, channel.kind, secret, channel.target, payload)
+    return Claim(row.workspace_id, row.pk, channel.kind, secret, channel.target, payload)
 
 
 def _send(claim: Claim) -> Outcome:
@@ -205,12 +206,12 @@ def _scrubbed(outcome: Outcome, secret: str) -> Outcome:
             return outcome
 
 
-def _settle(delivery_id: int, outcome: Outcome, now: datetime, *, is_test: bool = False) -> None:
+def _settle(claim: Claim, outcome: Outcome, now: datetime, *, is_test: bool = False) -> None:
     """Write down what became of a delivery, and what that says about its channel."""
-    row = Delivery.objects.select_related("channel").filter(pk=delivery_id).first()
+    row = Delivery.objects.filter(workspace_id=claim.workspace_id, pk=claim.delivery_id).first()
     if row is None:  # the workspace was deleted meanwhile
         return
-    channel = Channel.objects.select_for_update().get(pk=row.channel_id, workspace_id=row.workspace_id)
+    channel = Channel.objects.select_for_update().get(workspace_id=claim.workspace_id, pk=row.channel_id)
     row.claimed_at = None
     match outcome:
         case Sent(answer):

@@ -130,7 +130,7 @@ class Stage:
         self.worker = Program(self, "worker", [*WORKER, "--concurrency", "2"])
         self.beat = Program(self, "beat", BEAT)
         self.programs = [self.web, self.worker, self.beat]
-        self.stripe_api = NOBODY
+        self.stripe_api = self.messengers = NOBODY
 
     def __enter__(self) -> Self:
         self.leash = Leash()
@@ -161,6 +161,8 @@ class Stage:
             "PQ_BASE_URL": self.url,
             "PQ_DEMO": "0",
             "STRIPE_API_BASE": self.stripe_api,
+            "SLACK_API_BASE": self.messengers,
+            "TELEGRAM_API_BASE": self.messengers,
             "DJANGO_SETTINGS_MODULE": "pqintel.settings",
             "PYTHONUNBUFFERED": "1",
         }
@@ -190,6 +192,17 @@ class Stage:
             yield
         finally:
             self.stripe_api = NOBODY
+            self._new_worker()
+
+    @contextmanager
+    def writing_to(self, url: str) -> Iterator[None]:
+        """A worker that finds Slack and Telegram at this URL, for the length of the block."""
+        self.messengers = url
+        try:
+            self._new_worker()
+            yield
+        finally:
+            self.messengers = NOBODY
             self._new_worker()
 
     def _new_worker(self) -> None:
