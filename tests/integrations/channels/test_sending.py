@@ -90,6 +90,25 @@ def test_two_workspaces_decide_apart(workspace: Workspace, slack: Channel) -> No
     assert (len(deliveries(workspace)), len(deliveries(other.workspace))) == (1, 1)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_who_decides_at_the_same_time_decides_once(workspace: Workspace, slack: Channel) -> None:
+    together = threading.Barrier(6)
+
+    def decide() -> None:
+        try:
+            together.wait()
+            say(workspace, slack)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=decide) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [(row.channel_id, row.dedupe_key) for row in deliveries(workspace)] == [(slack.pk, "one")]
+
+
 def test_a_transaction_that_is_undone_has_said_nothing(workspace: Workspace, slack: Channel) -> None:
     with scoped_transaction(workspace):
         say(workspace, slack)

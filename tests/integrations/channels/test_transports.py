@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -145,6 +147,16 @@ def test_answers_to_a_bot(outside: Provider, reply: Reply, outcome: Outcome) -> 
 def test_answers_of_telegram(outside: Provider, reply: Reply, outcome: Outcome) -> None:
     outside.replies = [reply]
     assert telegram() == outcome
+
+
+def test_retry_after_may_be_a_date(outside: Provider) -> None:
+    then = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    outside.replies = [hook_error(429, "", **{"Retry-After": then}), hook_error(429, "", **{"Retry-After": "soon"})]
+    first, second = hook(), hook()
+    assert isinstance(first, Passing)
+    assert first.retry_after is not None
+    assert 80 < first.retry_after <= 90
+    assert second == Passing("Slack asks to slow down.")
 
 
 def test_who_hangs_is_left_in_time(outside: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
