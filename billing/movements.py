@@ -17,7 +17,9 @@ from .models import OPEN_END, MovementKind
 
 PLACES: Final = 18
 NEGLIGIBLE: Final = 10**9
-"""Below 10⁻⁹ minor units a change is the rounding of a third that is now written as two sixths, not a movement."""
+"""Below 10⁻⁹ minor units a change is the rounding of a third that is now written as two sixths, not a movement. It
+goes along with the customer's next one, so that what is left of them in the end is nothing at all.
+"""
 _EXACT: Final = Context(prec=80)
 
 
@@ -133,19 +135,21 @@ def _of_currency(spans: Iterable[Worth], zone: tzinfo) -> Iterator[tuple[date, L
                     ending = (second, span.involuntary)
                     last[day, span.subscription] = max(last.get((day, span.subscription), ending), ending)
     standing: dict[str, int] = {}
-    balance, ever = 0, False
+    balance, carried, ever = 0, 0, False
     for day, moved in sorted(days.items()):
-        change = sum(moved.values())
+        change = carried + sum(moved.values())
         lost = []
         for subscription, amount in moved.items():
             before = standing.get(subscription, 0)
             standing[subscription] = before + amount
             if before and not standing[subscription]:
                 lost.append(last[day, subscription][1])
-        if abs(change) >= NEGLIGIBLE:
-            kind = _kind(balance, change, ever=ever, failed=all(lost))
-            yield day, Line(kind, change, 0, (balance + change > 0) - (balance > 0))
-        balance += change
+        if abs(change) < NEGLIGIBLE:
+            carried = change
+            continue
+        kind = _kind(balance, change, ever=ever, failed=all(lost))
+        yield day, Line(kind, change, 0, (balance + change > 0) - (balance > 0))
+        balance, carried = balance + change, 0
         ever = ever or balance > 0
 
 
