@@ -13,19 +13,10 @@ from billing.modes import Mode
 from . import words
 from .bulk import fetch
 from .derived import derive
+from .walking import next_customers
 
 CHUNK: Final = 500
 
-_CUSTOMERS: Final = """
-SELECT customer FROM (
-    SELECT stripe_id AS customer FROM billing_customer
-    WHERE workspace_id = %(ws)s AND mode = %(mode)s AND stripe_id > %(after)s
-    UNION
-    SELECT customer FROM billing_subscription WHERE workspace_id = %(ws)s AND mode = %(mode)s AND customer > %(after)s
-    UNION
-    SELECT customer FROM billing_movement WHERE workspace_id = %(ws)s AND mode = %(mode)s AND customer > %(after)s
-) known ORDER BY customer LIMIT %(chunk)s
-"""
 # The sums as the ledger says, against those that are kept: wrong ones replaced, missing ones added, others removed.
 _SUMS: Final = """
 WITH truth AS (
@@ -73,8 +64,7 @@ def rebuild(workspace_id: int, mode: Mode) -> Rebuilt:
     after = ""
     while True:
         with transaction.atomic():
-            place = {"ws": workspace_id, "mode": str(mode), "after": after, "chunk": CHUNK}
-            chunk = [row[0] for row in fetch(_CUSTOMERS, place)]
+            chunk = next_customers(workspace_id, str(mode), after, CHUNK)
             if chunk:
                 movements += derive(workspace_id, str(mode), chunk, datetime.now(UTC))
                 words.renew(workspace_id, str(mode), chunk)

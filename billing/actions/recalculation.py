@@ -14,8 +14,9 @@ from billing.modes import Mode
 from pqintel.queue import Doorbell
 
 from . import access
-from .bulk import fetch, run
+from .bulk import run
 from .derived import derive
+from .walking import next_owners
 
 CHUNK: Final = 200
 """Customers in one transaction: well below a second of work."""
@@ -27,15 +28,6 @@ INSERT INTO billing_recalculation (workspace_id, mode, reason, cursor, asked_at)
 SELECT %s, mode, %s, '', %s FROM unnest(%s::text[]) AS mode
 ON CONFLICT (workspace_id, mode) DO UPDATE SET
     reason = excluded.reason, cursor = '', asked_at = excluded.asked_at, done_at = NULL
-"""
-_NEXT = """
-SELECT customer FROM (
-    (SELECT DISTINCT customer FROM billing_subscription
-     WHERE workspace_id = %(ws)s AND mode = %(mode)s AND customer > %(after)s ORDER BY customer LIMIT %(chunk)s)
-    UNION
-    (SELECT customer FROM billing_access
-     WHERE workspace_id = %(ws)s AND mode = %(mode)s AND customer > %(after)s ORDER BY customer LIMIT %(chunk)s)
-) known ORDER BY customer LIMIT %(chunk)s
 """
 
 
@@ -72,8 +64,7 @@ def _step(workspace_id: int, mode: Mode) -> bool:
     found = Recalculation.objects.select_for_update().filter(workspace_id=workspace_id, mode=mode, done_at=None).first()
     if found is None:
         return False
-    place = {"ws": workspace_id, "mode": str(mode), "after": found.cursor, "chunk": CHUNK}
-    customers = [row[0] for row in fetch(_NEXT, place)]
+    customers = next_owners(workspace_id, str(mode), found.cursor, CHUNK)
     if customers:
         derive(workspace_id, str(mode), customers, now)
         access.recompute(workspace_id, str(mode), customers, now, found.reason)

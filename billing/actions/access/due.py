@@ -8,6 +8,7 @@ from typing import Final
 from django.db import transaction
 
 from billing.actions.bulk import fetch
+from billing.actions.walking import next_owners
 from billing.modes import Mode
 
 from .refresh import recompute
@@ -17,13 +18,6 @@ CHUNK: Final = 500
 _DUE: Final = """
 SELECT customer FROM billing_access
 WHERE workspace_id = %s AND mode = %s AND until <= %s AND customer > %s ORDER BY customer LIMIT %s
-"""
-_ALL: Final = """
-SELECT customer FROM (
-    SELECT customer FROM billing_subscription WHERE workspace_id = %(ws)s AND mode = %(mode)s AND customer > %(after)s
-    UNION
-    SELECT customer FROM billing_accessoverride WHERE workspace_id = %(ws)s AND mode = %(mode)s AND customer > %(after)s
-) known ORDER BY customer LIMIT %(chunk)s
 """
 
 
@@ -54,8 +48,7 @@ def recompute_all(workspace_id: int, mode: Mode, why: str) -> tuple[int, int]:
     after = ""
     while True:
         with transaction.atomic():
-            place = {"ws": workspace_id, "mode": str(mode), "after": after, "chunk": CHUNK}
-            chunk = [row[0] for row in fetch(_ALL, place)]
+            chunk = next_owners(workspace_id, str(mode), after, CHUNK)
             changed += recompute(workspace_id, mode, chunk, datetime.now(UTC), why)
         looked_at += len(chunk)
         if len(chunk) < CHUNK:
