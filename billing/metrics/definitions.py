@@ -178,7 +178,7 @@ DEFINITIONS: Final = {
         ),
         Definition(
             "lost", "Lost", _M, Span.PERIOD,
-            "The part of what failed in the period that was voided or written off.",
+            "The part of what failed in the period that was voided or written off, or whose subscription has ended.",
         ),
         Definition(
             "recovery_rate", "Recovery rate", _R, Span.PERIOD,

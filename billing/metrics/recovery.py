@@ -27,14 +27,18 @@ FROM billing_failure f
 LEFT JOIN billing_invoice i ON i.workspace_id = f.workspace_id AND i.mode = f.mode AND i.stripe_id = f.invoice
 LEFT JOIN billing_payment p ON p.workspace_id = f.workspace_id AND p.mode = f.mode AND p.stripe_id = f.subject
      AND f.invoice IS NULL
+LEFT JOIN billing_subscription s
+     ON s.workspace_id = f.workspace_id AND s.mode = f.mode AND s.stripe_id = i.subscription
 WHERE f.workspace_id = %(ws)s AND f.mode = %(mode)s AND f.attempt = 1
   AND f.happened_at >= to_timestamp(%(since)s) AND f.happened_at < to_timestamp(%(until)s)
 """
-"""First failures (f) of a period, with their invoice (i) or payment (p)."""
+"""First failures (f) of a period, with their invoice (i) and its subscription (s), or payment (p)."""
 
+# Stripe leaves the invoice open when it ends a subscription: what nobody collects any more is not at risk but lost.
 OUTCOME: Final = """
 CASE WHEN i.status = 'paid' OR p.status = 'succeeded' THEN 'recovered'
      WHEN i.status IN ('void', 'uncollectible', 'deleted') OR p.status = 'canceled' THEN 'lost'
+     WHEN s.status IN ('canceled', 'incomplete_expired') THEN 'lost'
      ELSE 'at_risk' END
 """
 _SUMS: Final = f"""

@@ -17,7 +17,7 @@ from billing.modes import Mode
 from billing.money import Money, total
 from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.tenancy import scoped_transaction
-from tests.factories import FailureFactory, InvoiceFactory, PaymentFactory, WorkspaceFactory
+from tests.factories import FailureFactory, InvoiceFactory, PaymentFactory, SubscriptionFactory, WorkspaceFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -26,12 +26,21 @@ MARCH = Period(date(2026, 3, 1), date(2026, 3, 31))
 NOW = datetime(2026, 4, 20, tzinfo=UTC)
 
 
-def failed(workspace: Workspace, minor: int, status: str, at: str = "2026-03-10T12:00", **fields: Any) -> str:
+def failed(
+    workspace: Workspace,
+    minor: int,
+    status: str,
+    at: str = "2026-03-10T12:00",
+    subscription: str | None = None,
+    **fields: Any,
+) -> str:
     """An invoice whose collection failed, and what has become of it."""
     happened = datetime.fromisoformat(at).replace(tzinfo=UTC)
     more = {"mode": "test", "amount": minor, "currency": "usd", "invoice_event": "evt_failed", **fields}
     made = FailureFactory(workspace=workspace, happened_at=happened, **more)
-    InvoiceFactory(workspace=workspace, mode=more["mode"], stripe_id=made.invoice, status=status)
+    InvoiceFactory(
+        workspace=workspace, mode=more["mode"], stripe_id=made.invoice, status=status, subscription=subscription
+    )
     name: str = made.invoice
     return name
 
@@ -86,6 +95,15 @@ def test_payments_without_an_invoice_count_by_their_own_state(workspace: Workspa
         )
     (march,) = months(workspace)["usd"]
     assert [march.recovered.minor, march.lost.minor, march.at_risk.minor] == [100, 100, 100]
+
+
+def test_what_an_ended_subscription_owes_is_lost_until_it_is_paid_after_all(workspace: Workspace) -> None:
+    for status, minor in (("canceled", 1), ("incomplete_expired", 10), ("past_due", 100), ("unpaid", 1_000)):
+        subscription = SubscriptionFactory(workspace=workspace, mode="test", status=status).stripe_id
+        failed(workspace, minor, "open", subscription=subscription)
+        failed(workspace, 10_000 * minor, "paid", subscription=subscription)
+    (march,) = months(workspace)["usd"]
+    assert [march.lost.minor, march.at_risk.minor, march.recovered.minor] == [11, 1_100, 11_110_000]
 
 
 def test_nobody_elses_failures_count(workspace: Workspace) -> None:
