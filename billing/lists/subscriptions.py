@@ -91,9 +91,7 @@ def rows(place: Place, subscriptions: Sequence[Subscription]) -> list[Subscripti
             trial_mrr=tuple(worth.get((s.stripe_id, True), ())),
             created=s.created,
             current_period_end=s.current_period_end,
-            ends_at=None
-            if s.status in ENDED
-            else s.cancel_at or (s.current_period_end if s.cancel_at_period_end else None),
+            ends_at=scheduled_end(s),
             ended_at=s.ended_at,
             collection_paused=s.pause_behavior is not None,
             certain=s.sure and not s.awaiting,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -21,18 +20,6 @@ SELECT GROUPING(currency), currency, price,
 FROM billing_mrrspan
 WHERE workspace_id = %(ws)s AND mode = %(mode)s AND ends > %(at)s AND starts <= %(at)s
 GROUP BY GROUPING SETS ((currency, price), (currency), ())
-"""
-# Every span adds at its start and takes away at its end; what lies before the first day is the balance to start from.
-_MOVES: Final = """
-SELECT currency, greatest(width_bucket(at, %(bounds)s::bigint[]), 0) AS day, sum(amount)
-FROM (
-    SELECT currency, starts AS at, monthly AS amount FROM billing_mrrspan
-    WHERE workspace_id = %(ws)s AND mode = %(mode)s AND NOT trial AND starts < %(until)s
-    UNION ALL
-    SELECT currency, ends, -monthly FROM billing_mrrspan
-    WHERE workspace_id = %(ws)s AND mode = %(mode)s AND NOT trial AND ends < %(until)s
-) moves
-GROUP BY 1, 2
 """
 
 
@@ -103,32 +90,6 @@ def mrr_at(workspace_id: int, mode: Mode, at: datetime) -> Recurring:
         )
     lines.sort(key=lambda line: (-line.mrr.amount, line.currency))
     return Recurring(at, tuple(lines), everyone)
-
-
-def mrr_by_day(
-    workspace_id: int, mode: Mode, last: date, days: int, zone: ZoneInfo, now: datetime
-) -> dict[str, list[tuple[date, Decimal]]]:
-    """MRR at the end of each of `days` days up to `last`, per currency, in major units. One query. Must run in scope.
-
-    Days end at midnight of `zone`; a day that is not over yet is shown as of `now`.
-    """
-    every = [last - timedelta(days=days - 1 - i) for i in range(days)]
-    ends = [min(day_end(day, zone), int(now.timestamp()) + 1) for day in every]
-    # width_bucket wants ascending bounds; bucket i holds what moved before ends[i] and not before ends[i - 1].
-    params = {"ws": workspace_id, "mode": str(mode), "bounds": ends, "until": ends[-1]}
-    moves: dict[str, dict[int, Decimal]] = {}
-    for currency, bucket, amount in fetch(_MOVES, params):
-        moves.setdefault(currency, {})[bucket] = amount
-    return {currency: _balances(currency, every, by_day) for currency, by_day in moves.items()}
-
-
-def _balances(currency: str, days: Sequence[date], moves: dict[int, Decimal]) -> list[tuple[date, Decimal]]:
-    balance = Decimal(0)
-    series = []
-    for index, day in enumerate(days):
-        balance += moves.get(index, Decimal(0))
-        series.append((day, Money(balance, currency).rounded().amount))
-    return series
 
 
 def day_end(day: date, zone: ZoneInfo) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from billing.access import Answer, Reason, for_customer
+from billing.access.gates import feature_label
 from billing.access.tiers import Gate
 from billing.lists.rows import Place
 
@@ -51,7 +52,7 @@ def access_card(place: Place, customer: str) -> AccessCard:
         answer=answer,
         reason=REASONS[answer.reason],
         seats="Unlimited" if answer.seats is None else f"{answer.seats:,}",
-        features=[(_name(name), gate_in_words(gate)) for name, gate in sorted(answer.features.items())],
+        features=[(feature_label(name), gate_in_words(gate)) for name, gate in sorted(answer.features.items())],
         event="" if by_rule else cause,
         rule=_rule(cause) if by_rule else "",
     )
@@ -64,10 +65,6 @@ def gate_in_words(gate: Gate) -> str:
     if isinstance(gate, bool):
         return "Yes" if gate else "No"
     return f"{gate:,}"
-
-
-def _name(feature: str) -> str:
-    return feature.replace("_", " ").capitalize()
 
 
 def _rule(cause: str) -> str:

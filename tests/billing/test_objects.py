@@ -138,7 +138,7 @@ def test_a_customers_access_is_told_with_its_cause(
     AccessFactory(workspace=workspace, mode="live", customer="cus_3", cause="evt_3", **given)
     card = look("customers", "cus_1").access
     assert (card.answer.tier_name, card.seats, card.event, card.rule) == ("Growth", "Unlimited", "evt_1", "")
-    assert card.features == [("Api access", "Yes"), ("Exports", "No"), ("Projects", "5"), ("Users", "Unlimited")]
+    assert card.features == [("API access", "Yes"), ("Exports", "No"), ("Projects", "5"), ("Users", "Unlimited")]
     assert "price_9" in viewer_client.get("/w/acme/test/customers/cus_1/").content.decode()
     assert look("customers", "cus_2").access.rule == "the plan of a price was changed (price_1)"
     assert look("customers", "cus_3").access.answer.tier == "free"

@@ -233,7 +233,7 @@ def access(tier: str | None, **changes: Any) -> dict[str, Any]:
         "answer": answer,
         "reason": "By a subscription that is paid.",
         "seats": "20",
-        "features": [("Api access", "Yes"), ("Projects", "50"), ("Single sign on", "No")],
+        "features": [("API access", "Yes"), ("Projects", "50"), ("Single sign on", "No")],
         "event": "evt_1QxYz12345678901234567890" if tier else "",
         "rule": "" if tier else "a plan was changed (growth)",
         **changes,
