@@ -43,10 +43,12 @@ WHERE EXISTS (
 @shared_task(name="integrations.tasks.drain", bind=True)
 def drain(self: Task[..., int], lane: int) -> int:
     """Process a lane for about a second and ring again if more waits. Returns the number of events."""
-    doorbell.heard(lane)  # first of all: a mark that stays keeps everybody else from ringing
+    # Before the mark is taken away: a ring that comes in between is later than this visit, and must get one of its own,
+    # for while it is on its way nobody else can ring.
+    began = time.time()
+    doorbell.heard(lane)  # before anything else: a mark that stays keeps everybody from ringing
     if turns.answered(lane, (self.request.headers or {}).get(RUNG)):
         return 0
-    began = time.time()
     drained = draining.drain(lane)
     turns.note(lane, began, more=drained.more)
     if drained.more:
