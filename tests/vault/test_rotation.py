@@ -77,6 +77,7 @@ def every_value_opens(stripe: Connection) -> bool:
 
 def test_every_sealed_column_is_known() -> None:
     assert sorted(map(str, sealed_columns())) == [
+        "integrations_channel.secret",
         "integrations_connection.draft_publishable_key",
         "integrations_connection.draft_secret_key",
         "integrations_connection.draft_webhook_secret",
