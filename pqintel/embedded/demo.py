@@ -31,6 +31,9 @@ NAME = "Northwind Software"
 OWNER = "demo@example.com"
 HISTORY_DAYS = 365
 SEED = 20_240_229
+EVENTS = "checkout.session.completed,customer.discount.*,customer.subscription.*,invoice.*,payment_intent.*"
+"""What the endpoint selects: all that PQ Intel asks for, and discounts. The year arrives at once, and the terms of a
+discount that ended in it can no longer be read: only its own event tells what it took off."""
 FACTS = "demo"
 MANAGE = [sys.executable, "manage.py"]
 SIMULATOR = [sys.executable, "-m", "pqintel.simulator"]
@@ -92,7 +95,8 @@ class Demo:
             self._remember(keys=fingerprint, webhook_path=urlsplit(connected["webhook_url"]).path)
         path = self.facts["webhook_path"]
         here, listed = f"http://{LOOPBACK}:{port}{path}", f"{environment['PQ_BASE_URL'].rstrip('/')}{path}"
-        self._simulator("deliver", "--to", here, "--listed-as", listed, environment=environment)
+        where = ("--to", here, "--listed-as", listed, "--events", EVENTS)
+        self._simulator("deliver", *where, environment=environment)
 
     def _publish_rates(self, environment: Mapping[str, str]) -> None:
         """Rates for the company's two currencies, which real ones replace: invented, the same on every start."""

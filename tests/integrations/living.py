@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -21,6 +21,7 @@ from pqintel.simulator.account import Account
 from pqintel.simulator.render import FAMILIES, NEWEST, Family, exists_in, render_event
 from pqintel.simulator.render.catalogue import render_coupon, render_price
 from pqintel.simulator.render.objects import render_object
+from pqintel.simulator.server.endpoints import selected
 from pqintel.simulator.state import Customer, Invoice, PaymentIntent, Subscription
 from pqintel.simulator.truth import Truth
 from pqintel.workspaces.models import Workspace
@@ -30,9 +31,13 @@ PLAIN = FAMILIES[2]
 """2022-11-15: the family that carries most in its events, discounts with their coupons and why something ended."""
 
 
-def lessons(account: Account, family: Family = PLAIN) -> list[Learned]:
-    """What the events of a life teach, in order, and after them what reads of its prices and coupons answer."""
-    bodies = [render_event(event, family) for event in account.events if exists_in(event, family)]
+def lessons(account: Account, family: Family = PLAIN, types: Collection[str] = ("*",)) -> list[Learned]:
+    """What the events of a life teach, in order, and after them what reads of its prices and coupons answer.
+
+    `types`: what the endpoint selects, wildcards allowed.
+    """
+    events = [event for event in account.events if exists_in(event, family) and selected(event.type, types)]
+    bodies = [render_event(event, family) for event in events]
     told = [learned for body in bodies if (learned := translate(parse(json.dumps(body).encode()))) is not None]
     wanted = sorted({want for learned in told for want in learned.wanted})
     for what, identity in wanted:

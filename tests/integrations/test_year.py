@@ -17,7 +17,7 @@ from billing.metrics.mrr import day_end
 from billing.metrics.periods import Period
 from billing.modes import Mode
 from billing.money import Money
-from pqintel.embedded.demo import SEED
+from pqintel.embedded.demo import EVENTS, SEED
 from pqintel.simulator.account import Account
 from pqintel.simulator.clock import DAY
 from pqintel.simulator.currencies import in_major_units
@@ -99,7 +99,7 @@ def told(truth: Truth, days: list[date]) -> dict[tuple[date, str], Figures]:
 @pytest.mark.parametrize("disorder", [None, 3])
 def test_every_day_of_the_year_is_the_simulators_to_the_cent(disorder: int | None) -> None:
     account, workspace = company(), WorkspaceFactory()
-    history = lessons(account, NEWEST)
+    history = lessons(account, NEWEST, EVENTS.split(","))
     teach(workspace, history if disorder is None else shuffled(history, disorder), batch=500)
     first = date(2025, 1, 1)
     days = [first + timedelta(days=n) for n in range(DAYS - 1)]  # the last day is not over
