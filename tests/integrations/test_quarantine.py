@@ -290,6 +290,12 @@ class TestCommands:
         with pytest.raises(CommandError, match="There is no workspace 'nobody'"):
             call_command("quarantine_list", "nobody", "--mode", "test")
 
+    @pytest.mark.parametrize("limit", ["0", "-3"])
+    def test_a_list_of_nothing_is_not_asked_for(self, lane: Lane, limit: str) -> None:
+        with pytest.raises(CommandError, match="--limit") as error:
+            self.run("list", "--limit", limit)
+        assert error.value.returncode == 2
+
 
 class TestStaff:
     URL = reverse("admin:integrations_inboxevent_changelist")

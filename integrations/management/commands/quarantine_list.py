@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 
 from integrations.management.connection_command import ConnectionCommand
@@ -23,8 +23,10 @@ class Command(ConnectionCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         workspace, mode = self.place(options)
+        if options["limit"] < 1:
+            raise CommandError("--limit is a number from 1 on.", returncode=2)
         with scoped_transaction(workspace):
-            events = quarantine.quarantined(workspace.pk, mode, max(options["limit"], 0))
+            events = quarantine.quarantined(workspace.pk, mode, options["limit"])
         if options["json"]:
             self.stdout.write(json.dumps([asdict(event) for event in events], cls=DjangoJSONEncoder, indent=2))
             return
