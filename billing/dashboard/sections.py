@@ -122,7 +122,7 @@ def _rates(
         yield _figure(slug, key, last, getattr(found, slug), before=_before(compared, slug, then))
     if scheduled is not None:
         amount = scheduled if isinstance(scheduled, Money) else scheduled.amount
-        note = "" if isinstance(scheduled, Money) else _when(scheduled)
+        note = "as of now" if isinstance(scheduled, Money) else _when(scheduled)
         yield _figure("scheduled_churn", key, last, amount, note=note)
 
 

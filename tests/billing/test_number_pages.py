@@ -25,6 +25,7 @@ from tests.factories import (
     ConnectionFactory,
     CustomerFactory,
     ExchangeRateFactory,
+    HistoryEntryFactory,
     MrrSpanFactory,
     RecalculationFactory,
     SyncStateFactory,
@@ -114,6 +115,8 @@ def test_all_currencies_need_rates_and_say_so(workspace: Workspace, viewer_clien
     without = viewer_client.get(page).content.decode()
     assert f"no exchange rate of USD on {TODAY:%-d %B %Y}" in without
     assert "n/a" in without
+    assert "Not known" in without
+    assert "Nothing stands behind this number" not in without
     ExchangeRateFactory(day=TODAY, per_euro=Decimal("1.10"))
     told = viewer_client.get(page).content.decode()
     assert "$58.90" in told
@@ -137,6 +140,27 @@ def test_what_lies_before_the_connection_is_labelled_estimated(workspace: Worksp
     page = "/w/acme/test/numbers/net_new/?currency=usd&from=2026-03-{}&to=2026-03-31"
     assert "connected on 5 March 2026" in viewer_client.get(page.format("04")).content.decode()
     assert "estimated" not in viewer_client.get(page.format("05")).content.decode()
+
+
+def test_what_is_scheduled_is_as_of_now_whatever_days_are_looked_at(
+    workspace: Workspace, viewer_client: Client
+) -> None:
+    past = "?currency=usd&from=2026-01-01&to=2026-01-31"
+    text = viewer_client.get(f"/w/acme/test/numbers/scheduled_churn/{past}").content.decode()
+    assert "<span>As of now</span>" in text
+    assert "31 January 2026" not in text
+    assert "<span>31 January 2026</span>" in viewer_client.get(f"/w/acme/test/numbers/mrr/{past}").content.decode()
+
+
+def test_days_without_mrr_are_not_taken_for_a_workspace_without_any(
+    workspace: Workspace, viewer_client: Client
+) -> None:
+    paying(workspace, "cus_ada", 4900)
+    SyncStateFactory(workspace=workspace)
+    HistoryEntryFactory(workspace=workspace)
+    text = viewer_client.get("/w/acme/test/?from=2022-01-01&to=2022-01-31").content.decode()
+    assert "No recurring revenue in these days" in text
+    assert "No recurring revenue yet" not in text
 
 
 def test_there_is_no_page_of_no_number(workspace: Workspace, viewer_client: Client) -> None:
