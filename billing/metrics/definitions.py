@@ -161,9 +161,9 @@ DEFINITIONS: Final = {
         ),
         Definition(
             "scheduled_churn", "Scheduled churn", _M, Span.NOW,
-            "MRR of subscriptions whose cancellation is scheduled, as of now, whatever days are looked at: it leaves MRR "
-            "at the effective end. Where churn counts at the request (Settings › Numbers), it has left already, and "
-            "nothing is scheduled.",
+            "MRR of subscriptions whose cancellation is scheduled, as of now, whatever days are looked at: it leaves "
+            "MRR at the effective end. Where churn counts at the request (Settings › Numbers), it has left already, "
+            "and nothing is scheduled.",
         ),
         Definition(
             "failed", "Failed payments", _M, Span.PERIOD,
