@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
+import lzma
+import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from xml.parsers import expat
 
 LARGEST: Final = 64 * 1024 * 1024
 """Bytes of a file; the whole history since 1999 has less than a tenth of that."""
+
+_NUMBER: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,20})?")
+_SMALLEST: Final = Decimal("1e-9")  # a table keeps ten places, and no money is worth a billion euro
 
 
 class Quote(NamedTuple):
@@ -54,7 +60,7 @@ def _unzipped(content: bytes) -> bytes:
                 raise NotRates("a zip of the bank's has one CSV file in it")
             with archive.open(members[0]) as member:
                 unpacked = member.read(LARGEST + 1)
-    except (zipfile.BadZipFile, OSError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError) as error:
         raise NotRates("the zip is damaged") from error
     if len(unpacked) > LARGEST:
         raise NotRates("what is in the zip is larger than any file of the bank's")
@@ -99,7 +105,8 @@ def _xml(content: bytes) -> Iterator[Quote]:
     def refuse(*_: Any) -> None:
         raise NotRates("it declares a document type, which the bank's files do not")
 
-    parser = expat.ParserCreate(namespace_separator=" ")
+    # UTF-8 whatever the file declares: an encoding that expat does not know itself is looked up in Python's codecs.
+    parser = expat.ParserCreate("utf-8", namespace_separator=" ")
     parser.StartElementHandler = started
     parser.StartDoctypeDeclHandler = refuse
     parser.EntityDeclHandler = refuse
@@ -123,10 +130,7 @@ def _day(text: str) -> date:
 def _quote(day: date, currency: str, text: str) -> Quote:
     if len(currency) != 3 or not currency.isascii() or not currency.isalpha():
         raise NotRates(f"{currency[:10]!r} is not a currency")
-    try:
-        per_euro = Decimal(text)
-    except InvalidOperation:
-        per_euro = Decimal(0)
-    if not per_euro.is_finite() or not 0 < per_euro < 10**12:
+    per_euro = Decimal(text) if _NUMBER.fullmatch(text) else Decimal(0)
+    if per_euro < _SMALLEST:
         raise NotRates(f"the rate of {currency.upper()} on {day} is not a number above zero")
     return Quote(day, currency, per_euro)

@@ -126,7 +126,7 @@ def number_page(
         EVERYBODY if key == ALL else key,
         choice.period,
         price=price if metric == "mrr" and key != ALL else "",
-        page=int(page) if page.isdecimal() and 0 < int(page) < 10**6 else 1,
+        page=int(page) if page.isdecimal() and len(page) <= 6 and int(page) else 1,
     )
     reporting = settings_of(workspace.pk).reporting_currency or _largest(workspace, mode, choice.period.last)
     found = explain(workspace.pk, mode, asked, zone, now, reporting)

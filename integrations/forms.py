@@ -93,7 +93,8 @@ class QuarantineForm(forms.Form):
 
     def __init__(self, data: Any = None) -> None:
         super().__init__(data, auto_id="quarantine_%s")
-        self.chosen: list[str] = data.getlist("event") if data is not None else []
+        given: list[str] = data.getlist("event") if data is not None else []
+        self.chosen = [event for event in given if "\0" not in event]  # which no id has, and no database can look for
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}

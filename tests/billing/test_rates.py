@@ -118,6 +118,10 @@ BOMB = XML.replace("<gesmes:Envelope", '<!DOCTYPE x [<!ENTITY a "1.1">]>\n<gesme
         ("Date,USD\n27/02/2026,1.1\n", "'27/02/2026' is not a day"),
         ("Date,USD\n2026-02-27,0\n", "rate of USD on 2026-02-27 is not a number above zero"),
         ("Date,USD\n2026-02-27,NaN\n", "not a number above zero"),
+        ("Date,USD\n2026-02-27,0.00000000001\n", "not a number above zero"),  # the table would keep 0
+        ("Date,USD\n2026-02-27,1e-999999\n", "not a number above zero"),
+        (f"Date,USD\n2026-02-27,0.{'1' * 100_000}\n", "not a number above zero"),
+        ("Date,USD\n2026-02-27,1_1\n", "not a number above zero"),
         ("Date,Dollar\n2026-02-27,1.1\n", "'dollar' is not a currency"),
         (BOMB, "declares a document type"),
         (XML.replace("</gesmes:Envelope>", ""), "damaged in line 5"),
@@ -149,6 +153,21 @@ def test_a_damaged_zip_and_one_with_something_else(tmp_path: Path) -> None:
         packed.writestr("readme.txt", "no rates")
     with pytest.raises(NotRates, match="one CSV file"):
         quotes(path)
+
+
+def test_a_zip_that_is_damaged_further_on(tmp_path: Path) -> None:
+    path = tmp_path / "rates.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("a.csv", "Date,USD\n2026-02-27,1.1\n" * 1000)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:36] + b"\xff" * 24 + whole[60:])
+    with pytest.raises(NotRates, match="zip is damaged"):
+        quotes(path)
+
+
+@pytest.mark.parametrize("encoding", ["nonsense", "utf-7", "cp932", "idna", "rot13"])
+def test_no_encoding_is_looked_up_for_a_file(tmp_path: Path, encoding: str) -> None:
+    assert quotes(written(tmp_path, XML.replace("UTF-8", encoding))) == BOTH
 
 
 # --- the command -----------------------------------------------------------------------------------------------------

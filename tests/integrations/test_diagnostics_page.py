@@ -183,7 +183,15 @@ class TestDeciding:
         assert told(lane)[-1][:3] == ("event.dismissed", "evt_2", "Sent twice")
 
     @pytest.mark.parametrize(
-        "words", [{}, {"action": "delete"}, {"action": "replay"}, {"action": "replay_reason"}, {"action": "dismiss"}]
+        "words",
+        [
+            {},
+            {"action": "delete"},
+            {"action": "replay"},
+            {"action": "replay", "event": "evt_1\0"},
+            {"action": "replay_reason"},
+            {"action": "dismiss"},
+        ],
     )
     def test_what_makes_no_sense_changes_nothing(self, lane: Lane, member: Client, words: dict[str, str]) -> None:
         put_aside(lane, created(1))
