@@ -10,15 +10,16 @@ from billing.snapshots import Kind
 from .bulk import fetch, unique
 from .timeline import Chain
 
-# Of several checkouts the newest counts. A customer's own event (position >= 0) says better, and is left alone.
+# Of several checkouts the newest counts; where none has a name any more, none is kept. A customer's own event
+# (position >= 0) says better, and is left alone.
 _INTRODUCE: Final = """
 UPDATE billing_customer c SET name = typed.name, email = typed.email
 FROM (
-    SELECT DISTINCT ON (k.customer) k.customer, k.name, k.email
-    FROM unnest(%(customers)s::text[]) AS t(id) JOIN billing_checkout k
+    SELECT DISTINCT ON (t.id) t.id AS customer, k.name, k.email
+    FROM unnest(%(customers)s::text[]) AS t(id) LEFT JOIN billing_checkout k
         ON k.workspace_id = %(ws)s AND k.mode = %(mode)s AND k.customer = t.id
-    WHERE k.name IS NOT NULL OR k.email IS NOT NULL
-    ORDER BY k.customer, k.position DESC, k.stripe_id DESC
+        AND (k.name IS NOT NULL OR k.email IS NOT NULL)
+    ORDER BY t.id, k.position DESC NULLS LAST, k.stripe_id DESC
 ) typed
 WHERE c.workspace_id = %(ws)s AND c.mode = %(mode)s AND c.stripe_id = typed.customer AND c.position = -1
     AND (c.name, c.email) IS DISTINCT FROM (typed.name, typed.email)

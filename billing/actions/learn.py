@@ -58,15 +58,15 @@ def learn(workspace_id: int, mode: Mode, batch: Sequence[Learned], now: datetime
     learnt_at = now.isoformat()
     catalogue = Catalogue(workspace_id, str(mode))
     choices, waiting = choices_and_waiting(workspace_id, str(mode))
-    again = _take_terms(catalogue, batch, waiting)
-    chains = timeline.extend(workspace_id, str(mode), _by_object(batch), again, learnt_at)
+    objects = _by_object(batch)
+    # Who waits for terms is resolved whole: a state that waits may be of any age, or give way in its own second.
+    again = {*_take_terms(catalogue, batch, waiting)}
+    again.update(identity for kind, identity in objects if kind is Kind.SUBSCRIPTION and identity in waiting)
+    chains = timeline.extend(workspace_id, str(mode), objects, again, learnt_at)
     chains = with_their_subscriptions(workspace_id, str(mode), chains, learnt_at)
     subscriptions = [chain for chain in chains if chain.kind is Kind.SUBSCRIPTION]
     owned = discounts_of(workspace_id, str(mode), [v.whole["customer"] for c in subscriptions for v in c.steps])
     awaiting, moved = respan(catalogue, subscriptions, owned, choices)
-    for chain in subscriptions:
-        if chain.floor:  # states before the floor may still wait for terms of their own
-            awaiting[chain.object_id] = sorted({*awaiting[chain.object_id], *waiting.get(chain.object_id, ())})
     movements.refresh(workspace_id, str(mode), moved, choices.zone)
     links = sorted({link for learned in batch for link in learned.links})
     strangers = _write_states(workspace_id, str(mode), chains, awaiting, links)

@@ -64,6 +64,16 @@ def test_the_newest_checkout_names_a_stranger_in_any_order() -> None:
         assert {"ada", "l"} <= set(known(workspace)[2])
 
 
+def test_a_checkout_that_loses_its_name_takes_it_back_in_any_order() -> None:
+    nameless = CheckoutState("cs_1", "cus_1", "sub_1", "subscription", "complete", "paid", T)
+    emptied = Learned("evt_9", "checkout.session.completed", T + 9, (Snapshot(Kind.CHECKOUT, nameless),))
+    for order in ([FIRST, emptied], [emptied, FIRST]):
+        workspace = WorkspaceFactory()
+        for one in order:
+            apply(workspace, one)
+        assert known(workspace) == (None, None, [])
+
+
 def test_the_customers_own_event_says_better_in_any_order() -> None:
     for order in permutations([FIRST, SECOND, own(0, "Augusta Ada King")]):
         workspace = WorkspaceFactory()

@@ -174,6 +174,21 @@ def test_terms_that_arrive_last_reach_every_state_that_waited_for_them(workspace
         assert dump(other) == expected
 
 
+def test_a_state_that_gives_way_in_its_own_second_leaves_no_wait_behind() -> None:
+    unknown = [lesson(n, 100, sub(price=f"price_{n}"), sub(price="price_m"), catalogue=()) for n in ("a", "b")]
+    story = [lesson("1", 0, sub()), *unknown]
+    dumps = []
+    for order in itertools.permutations(story):
+        workspace = WorkspaceFactory()
+        for one in order:
+            apply(workspace, one)
+        dumps.append(dump(workspace))
+        with scope(workspace), transaction.atomic():
+            known = Subscription.objects.get()
+            assert known.awaiting == [f"price:{item['price']}" for item in known.items]
+    assert all(one == dumps[0] for one in dumps)
+
+
 def test_a_repeating_coupon_ends_by_itself(workspace: Workspace) -> None:
     discounted = sub(discounts=(DiscountRef("di_1", "c20", T, T + 300),))
     coupon = Coupon("c20", percent_off=Decimal(20), amount_off=None, duration="repeating", duration_in_months=3)
