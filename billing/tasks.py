@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 from celery import shared_task
 from django.db import connection
 
 from pqintel.queue import hold_lane
-from pqintel.workspaces.tenancy import everywhere, scope
+from pqintel.workspaces.tenancy import everywhere, scope, scoped_transaction
 
 from .actions import recalculation
 from .actions.access.due import settle_due
 from .lanes import lane_of, lane_parts
+from .models import RULES
 from .modes import Mode
 
 SECONDS = 1.0
@@ -20,6 +22,13 @@ SECONDS = 1.0
 PATIENCE_SECONDS = 3.0
 
 _DUE = "SELECT DISTINCT workspace_id, mode FROM billing_access WHERE until <= now()"
+_OUTDATED = f"""
+SELECT s.workspace_id, s.mode FROM billing_syncstate s
+WHERE s.rules < {RULES} AND NOT EXISTS (
+    SELECT FROM billing_recalculation r
+    WHERE r.workspace_id = s.workspace_id AND r.mode = s.mode AND r.done_at IS NULL
+)
+"""  # noqa: S608 - a number of our own
 _OPEN = "SELECT workspace_id, mode FROM billing_recalculation WHERE done_at IS NULL"
 
 
@@ -45,7 +54,13 @@ def recalculate(lane: int) -> bool:
 
 @shared_task(name="billing.tasks.sweep_recalculations")
 def sweep_recalculations() -> int:
-    """Ring for recalculations that are not done. Returns how many."""
+    """Ring for recalculations that are not done, and begin those that an update of the rules asks for. Counts lanes."""
+    with everywhere("recalculations that are not done"), connection.cursor() as cursor:
+        cursor.execute(_OUTDATED)
+        outdated = [(workspace_id, Mode(mode)) for workspace_id, mode in cursor.fetchall()]
+    for workspace_id, mode in outdated:
+        with scoped_transaction(workspace_id):
+            recalculation.ask(workspace_id, "An update computes numbers by other rules", datetime.now(UTC), (mode,))
     with everywhere("recalculations that are not done"), connection.cursor() as cursor:
         cursor.execute(_OPEN)
         lanes = [lane_of(workspace_id, Mode(mode)) for workspace_id, mode in cursor.fetchall()]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from billing.models import RULES
 from billing.modes import Mode
 from billing.order import Seen
 from billing.snapshots import Kind, Learned, Price, SubscriptionState
@@ -20,13 +21,13 @@ from .spans import label, respan, wish
 
 LINKS = Table("billing_paymentlink", text("invoice", "payment"), keep=True)
 
-_SYNC = """
-INSERT INTO billing_syncstate AS s (workspace_id, mode, version, last_event_at, last_applied_at)
-VALUES (%s, %s, 1, to_timestamp(%s), %s)
+_SYNC = f"""
+INSERT INTO billing_syncstate AS s (workspace_id, mode, version, rules, last_event_at, last_applied_at)
+VALUES (%s, %s, 1, {RULES}, to_timestamp(%s), %s)
 ON CONFLICT (workspace_id, mode) DO UPDATE SET
     version = s.version + 1, last_event_at = greatest(s.last_event_at, excluded.last_event_at),
     last_applied_at = excluded.last_applied_at
-"""
+"""  # noqa: S608 - a number of our own
 # Events that show a catalogue entry itself; elsewhere it merely stands inside another object.
 _OWN_EVENTS = ("product.", "price.", "plan.", "coupon.", "customer.discount.", "pqintel.read")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import date, tzinfo
 from typing import Any
 
+from billing.models import MovementKind
 from billing.movements import Key, Line, Worth, exact, movements, written
 
 from .bulk import fetch, run
@@ -116,9 +117,13 @@ def _stored(workspace_id: int, mode: str, customers: list[str]) -> dict[str, dic
 
 
 def _count(sums: _Sums, key: Key, line: Line, sign: int) -> None:
-    total = sums.setdefault((key, line.kind), [0, 0, 0, 0])
-    for index, value in enumerate((line.amount, line.trial, line.subscribers, 1)):
-        total[index] += sign * value
+    places = [(key, line.kind)]
+    if line.kind == MovementKind.PLAN:
+        places.append((key._replace(day=key.day.replace(day=1)), MovementKind.PLAN_MONTH.value))
+    for place in places:
+        total = sums.setdefault(place, [0, 0, 0, 0])
+        for index, value in enumerate((line.amount, line.trial, line.subscribers, 1)):
+            total[index] += sign * value
 
 
 def _row(customer: str, key: Key, line: Line) -> dict[str, Any]:

@@ -22,7 +22,14 @@ _SUMS: Final = """
 WITH truth AS (
     SELECT day, currency, price, kind, sum(amount) AS amount, sum(trial) AS trial, sum(subscribers) AS subscribers,
            count(*) AS moves
-    FROM billing_movement WHERE workspace_id = %(ws)s AND mode = %(mode)s GROUP BY 1, 2, 3, 4
+    FROM (
+        SELECT day, currency, price, kind, amount, trial, subscribers FROM billing_movement
+        WHERE workspace_id = %(ws)s AND mode = %(mode)s
+        UNION ALL
+        SELECT date_trunc('month', day)::date, currency, price, 'plan_month', amount, trial, subscribers
+        FROM billing_movement WHERE workspace_id = %(ws)s AND mode = %(mode)s AND kind = 'plan'
+    ) moved
+    GROUP BY 1, 2, 3, 4
 ),
 gone AS (
     DELETE FROM billing_dailyrollup d

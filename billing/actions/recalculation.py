@@ -9,7 +9,7 @@ from typing import Final
 from django.db import transaction
 
 from billing.lanes import lane_of
-from billing.models import Recalculation
+from billing.models import RULES, Recalculation, SyncState
 from billing.modes import Mode
 from pqintel.queue import Doorbell
 
@@ -71,5 +71,6 @@ def _step(workspace_id: int, mode: Mode) -> bool:
         found.cursor = customers[-1]
     if len(customers) < CHUNK:
         found.done_at = now
+        SyncState.objects.filter(workspace_id=workspace_id, mode=mode).update(rules=RULES)
     found.save(update_fields=["cursor", "done_at"])
     return found.done_at is None

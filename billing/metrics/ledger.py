@@ -27,12 +27,16 @@ FROM billing_dailyrollup
 WHERE workspace_id = %(ws)s AND mode = %(mode)s AND price = '' AND day <= %(last)s
 GROUP BY 1, 2, 3
 """
-# One pass over the rows by price, for what stands at the end of each price and for trial MRR day by day.
+# One pass over the rows by price, for what stands at the end of each price and for trial MRR day by day: whole months
+# as far as they lie before the period, then days.
 _BY_PRICE: Final = """
 SELECT GROUPING(price), currency, price, day, sum(amount), sum(subscribers)::bigint, sum(trial)
 FROM (
     SELECT currency, price, greatest(day, %(eve)s) AS day, amount, subscribers, trial FROM billing_dailyrollup
-    WHERE workspace_id = %(ws)s AND mode = %(mode)s AND price <> '' AND day <= %(last)s
+    WHERE workspace_id = %(ws)s AND mode = %(mode)s AND kind = 'plan_month' AND day < %(month)s
+    UNION ALL
+    SELECT currency, price, greatest(day, %(eve)s), amount, subscribers, trial FROM billing_dailyrollup
+    WHERE workspace_id = %(ws)s AND mode = %(mode)s AND kind = 'plan' AND day BETWEEN %(month)s AND %(last)s
 ) rows
 GROUP BY GROUPING SETS ((currency, price), (currency, day))
 HAVING GROUPING(price) = 0 OR sum(trial) <> 0
@@ -174,7 +178,13 @@ def ledger(workspace_id: int, mode: Mode, period: Period) -> Ledger:
 
     Two queries, whose cost grows with days, prices and currencies alone. Must run in scope.
     """
-    params = {"ws": workspace_id, "mode": str(mode), "eve": period.eve, "last": period.last}
+    params = {
+        "ws": workspace_id,
+        "mode": str(mode),
+        "eve": period.eve,
+        "month": period.eve.replace(day=1),
+        "last": period.last,
+    }
     books: dict[str, Book] = {}
     moves: dict[str, dict[date, dict[str, Flow]]] = {}
     for currency, kind, day, *flow in fetch(_MOVES, params):

@@ -18,11 +18,12 @@ from .invoices import Invoice, Payment, PaymentLink
 from .movements import DailyRollup, Movement, MovementKind
 from .settings import BillingSettings, ChurnAt, ExchangeRate, Recalculation
 from .subscriptions import OPEN_END, MrrSpan, PaymentStatus, Subscription
-from .sync import SyncState
+from .sync import RULES, SyncState
 from .versions import Version
 
 __all__ = [
     "OPEN_END",
+    "RULES",
     "Access",
     "AccessOverride",
     "AccessPolicy",

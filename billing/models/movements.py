@@ -17,6 +17,7 @@ class MovementKind(models.TextChoices):
     INVOLUNTARY_CHURN = "involuntary_churn", "Involuntary churn"
     REACTIVATION = "reactivation", "Reactivation"
     PLAN = "plan", "Plan"
+    PLAN_MONTH = "plan_month", "Plan, by month"
 
 
 class Movement(BillingModel):
@@ -60,7 +61,9 @@ class DailyRollup(BillingModel):
     """The sums of one day's movements by currency, price and kind: what dashboards read.
 
     Deltas, never balances, so that a repair of the past touches the days that changed. `moves` counts the movements;
-    rows that come to count none are deleted. Written by the function that writes `Movement`, in the same transaction.
+    rows that come to count none are deleted. What `plan` rows say stands there a second time by calendar month
+    (`plan_month`, on its first day), because what stands at each price is a sum over all days and all prices. Written
+    by the function that writes `Movement`, in the same transaction.
     """
 
     day = models.DateField()
@@ -78,6 +81,7 @@ class DailyRollup(BillingModel):
                 fields=("workspace", "mode", "currency", "price", "kind", "day"), name="daily_rollup_unique"
             ),
         )
+        indexes = (models.Index(fields=("workspace", "mode", "kind", "day"), name="daily_rollup_by_day"),)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.amount} {self.currency} on {self.day}"

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from billing.actions import learn, recalculation
 from billing.actions.settings import change_settings, settings_of
-from billing.models import Movement, Recalculation
+from billing.models import RULES, DailyRollup, Movement, Recalculation, SyncState
 from billing.modes import Mode
 from billing.snapshots import Learned
 from billing.tasks import recalculate, sweep_recalculations
@@ -136,3 +136,22 @@ def test_movements_cost_three_statements_a_batch_and_none_where_no_worth_changed
     with CaptureQueriesContext(connection) as queries:
         apply(workspace, lesson("3", 2 * DAY, renewal, sub(quantity=3)))
     assert [q["sql"] for q in queries if "billing_movement" in q["sql"]] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_after_an_update_of_the_rules_everything_is_computed_again_by_itself() -> None:
+    workspace = WorkspaceFactory()
+    apply(workspace, *LIFE)
+    expected = moved(workspace)
+    assert sweep_recalculations() == 0
+    with scoped_transaction(workspace):  # as an installation from before there were movements
+        Movement.objects.all().delete()
+        DailyRollup.objects.all().delete()
+        SyncState.objects.update(rules=0)
+    assert sweep_recalculations() == 1
+    assert recalculate(workspace.pk * 2) is False
+    assert moved(workspace) == expected
+    with scoped_transaction(workspace):
+        assert SyncState.objects.get().rules == RULES
+        assert DailyRollup.objects.filter(kind="plan_month").count() == 2  # April and June
+    assert sweep_recalculations() == 0

@@ -39,6 +39,9 @@ def test_a_period_starts_from_all_that_was_before_and_knows_nothing_of_after(
     rollup(workspace, 31, Kind.NEW, 77777, 7)
     rollup(workspace, 5, Kind.PLAN, 88, 8, price="price_1", trial=Decimal(40))
     rollup(workspace, -5, Kind.PLAN, 88, 8, price="price_1", trial=Decimal(2))
+    rollup(workspace, -50, Kind.PLAN, 12, 2, price="price_1", trial=Decimal(1))  # known by its month, which is over
+    rollup(workspace, -59, Kind.PLAN_MONTH, 12, 2, price="price_1", trial=Decimal(1))
+    rollup(workspace, -28, Kind.PLAN_MONTH, 88, 8, price="price_1", trial=Decimal(2))  # known by its days
     rollup(workspace, 5, Kind.NEW, 99999, 9, mode="live")
     rollup(WorkspaceFactory(), 5, Kind.NEW, 55555, 5)
     rollup(workspace, 3, Kind.NEW, 0, 1, currency="")
@@ -51,9 +54,9 @@ def test_a_period_starts_from_all_that_was_before_and_knows_nothing_of_after(
     assert usd.closing == Money(Decimal("9999999999999999533.333333333333333333"), "usd")
     assert (usd.active_at_start, usd.active_at_end) == (3, 3)
     assert (usd.amount(Kind.CHURN).minor, usd.moves(Kind.CHURN), usd.moves(Kind.NEW)) == (-1000, 1, 0)
-    assert (usd.trial_opening, usd.trial_mrr) == (Money(Decimal(2), "usd"), Money(Decimal(42), "usd"))
+    assert (usd.trial_opening, usd.trial_mrr) == (Money(Decimal(3), "usd"), Money(Decimal(43), "usd"))
     assert (found.people.active_at_start, found.people.active_at_end) == (0, 1)
-    assert usd.prices == (("price_1", Decimal(176), 16),)
+    assert usd.prices == (("price_1", Decimal(188), 18),)
     assert found.book(EVERYBODY) is found.people
     assert found.book("gbp").closing == Money(0, "gbp")
 

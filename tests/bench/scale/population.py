@@ -152,7 +152,13 @@ FROM (
 _ROLLUPS: Final = """
 INSERT INTO billing_dailyrollup (workspace_id, mode, day, currency, price, kind, amount, trial, subscribers, moves)
 SELECT workspace_id, mode, day, currency, price, kind, sum(amount), sum(trial), sum(subscribers), count(*)
-FROM billing_movement WHERE workspace_id = %(ws)s GROUP BY 1, 2, 3, 4, 5, 6
+FROM (
+    SELECT workspace_id, mode, day, currency, price, kind, amount, trial, subscribers FROM billing_movement
+    UNION ALL
+    SELECT workspace_id, mode, date_trunc('month', day)::date, currency, price, 'plan_month', amount, trial, subscribers
+    FROM billing_movement WHERE kind = 'plan'
+) moved
+WHERE workspace_id = %(ws)s GROUP BY 1, 2, 3, 4, 5, 6
 """
 _SYNC: Final = """
 INSERT INTO billing_syncstate (workspace_id, mode, version, last_event_at, last_applied_at)
