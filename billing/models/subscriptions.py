@@ -95,7 +95,7 @@ class MrrSpan(BillingModel):
     currency = models.CharField(max_length=3)
     monthly = models.DecimalField(max_digits=38, decimal_places=18)
     trial = models.BooleanField(default=False)
-    involuntary = models.BooleanField(default=False)
+    involuntary = models.BooleanField(default=False, db_default=False)
     starts = models.BigIntegerField()
     ends = models.BigIntegerField(default=OPEN_END)
 

@@ -17,7 +17,7 @@ class SyncState(BillingModel):
     """
 
     version = models.BigIntegerField(default=0)
-    rules = models.PositiveSmallIntegerField(default=0)
+    rules = models.PositiveSmallIntegerField(default=0, db_default=0)
     last_event_at = models.DateTimeField(null=True, help_text="When the newest event known happened at Stripe.")
     last_applied_at = models.DateTimeField(null=True, help_text="When a batch was last applied here.")
 

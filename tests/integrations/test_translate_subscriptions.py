@@ -224,3 +224,10 @@ def test_impossible_amounts(amount: Any) -> None:
     assert refused.value.reason == (
         "data.object.unit_amount_decimal is not a number, or too large or too precise for an amount."
     )
+
+
+@pytest.mark.parametrize("strange", [None, 7, ["di_1"]])
+def test_a_discount_that_is_neither_an_id_nor_an_object_is_refused_with_its_place(strange: object) -> None:
+    with pytest.raises(Untranslatable) as refused:
+        learn("customer.subscription.updated", subscription(discounts=["di_1", strange]))
+    assert refused.value.reason == ("data.object.discounts holds something that is neither an id nor an object.")

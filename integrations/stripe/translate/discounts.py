@@ -18,6 +18,8 @@ def refs(owner: Part) -> tuple[DiscountRef, ...]:
 
     By id alone where there is one: every payload family then shows the same state, and the terms are catalogue.
     """
+    if not all(type(entry) in (str, dict) for entry in owner.entries("discounts")):
+        raise owner.refusal("discounts", "holds something that is neither an id nor an object")
     embedded = iter(owner.parts("discounts"))
     named = tuple(
         DiscountRef(id=entry) if type(entry) is str else _ref(next(embedded)) for entry in owner.entries("discounts")

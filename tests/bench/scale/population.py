@@ -161,6 +161,6 @@ FROM (
 WHERE workspace_id = %(ws)s GROUP BY 1, 2, 3, 4, 5, 6
 """
 _SYNC: Final = """
-INSERT INTO billing_syncstate (workspace_id, mode, version, last_event_at, last_applied_at)
-VALUES (%(ws)s, 'test', 1, now(), now())
+INSERT INTO billing_syncstate (workspace_id, mode, version, rules, last_event_at, last_applied_at)
+VALUES (%(ws)s, 'test', 1, 1, now(), now())
 """
