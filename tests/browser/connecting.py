@@ -33,10 +33,16 @@ class Panel:
 
     def save(self, **values: str) -> None:
         """Type the values, press Save & Verify, and wait for the answer."""
+        self.unfold()
         self.fill(**values)
         self.section.evaluate("section => section.dataset.before = ''")
         self.button.click()
         expect(self.page.locator("[data-before]")).to_have_count(0)
+
+    def unfold(self) -> None:
+        """Open the form, which is folded away once the connection works."""
+        if not self.button.is_visible():
+            self.section.locator("details.disclosure > summary").last.click()
 
     def finished(self) -> None:
         """Wait until no check is left."""
