@@ -29,6 +29,7 @@ class Panel:
     def fill(self, **values: str) -> None:
         """Type the values. What is not given stays as it is."""
         for name, value in values.items():
+            self.unfold()
             self.field(name).fill(value)
 
     def save(self, **values: str) -> None:
@@ -36,13 +37,13 @@ class Panel:
         self.unfold()
         self.fill(**values)
         self.section.evaluate("section => section.dataset.before = ''")
+        self.unfold()
         self.button.click()
         expect(self.page.locator("[data-before]")).to_have_count(0)
 
     def unfold(self) -> None:
         """Open the form, which is folded away once the connection works."""
-        if not self.button.is_visible():
-            self.section.locator("details.disclosure > summary").last.click()
+        self.section.locator("details").evaluate_all("all => all.forEach(details => { details.open = true })")
 
     def finished(self) -> None:
         """Wait until no check is left."""
