@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from billing.lanes import lane_of
-from billing.management.commands import rollups_rebuild
+from billing.management import place
 from billing.models import DailyRollup, Movement
 from billing.modes import Mode
 from pqintel.queue import hold_lane
@@ -97,17 +97,24 @@ def held_elsewhere(lane: int) -> Iterator[None]:
         thread.join()
 
 
-def test_a_rebuild_gives_up_where_a_worker_is_busy_all_the_time(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["rollups_rebuild", "access_recompute"])
+def test_who_writes_gives_up_where_a_worker_is_busy_all_the_time(
+    name: str, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rollups_rebuild, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(place, "PATIENCE_SECONDS", 0.2)
     with held_elsewhere(lane_of(workspace.pk, Mode.TEST)), pytest.raises(CommandError, match="Try again later"):
-        told("rollups_rebuild", workspace.slug)
+        told(name, workspace.slug)
     with scope(workspace), hold_lane(lane_of(workspace.pk, Mode.TEST)) as held:
         assert held
 
 
-@pytest.mark.parametrize("name", ["billing_fingerprint", "rollups_rebuild"])
+@pytest.mark.parametrize("name", ["billing_fingerprint", "billing_metrics", "inbox_status", "rollups_rebuild"])
 def test_there_must_be_such_a_workspace(name: str) -> None:
-    with pytest.raises(CommandError, match="There is no workspace 'nobody'"):
+    with pytest.raises(CommandError, match="There is no workspace 'nobody'") as refused:
         told(name, "nobody")
+    assert refused.value.returncode == 2
+
+
+def test_a_fingerprint_is_printed_in_one_way_at_a_time(workspace: Workspace) -> None:
+    with pytest.raises(CommandError, match="not both"):
+        told("billing_fingerprint", workspace.slug, "--dump", "--json")

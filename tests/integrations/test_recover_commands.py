@@ -70,9 +70,9 @@ def without_times(document: dict[str, Any]) -> dict[str, Any]:
 def test_wrong_usage(name: str) -> None:
     assert run(name, slug="nobody") == (2, "There is no workspace 'nobody'.")
     WorkspaceFactory(slug="acme")
-    assert run(name) == (2, "acme is not connected in test mode: see stripe_connect --help.")
+    assert run(name) == (2, "acme is not connected to Stripe in test mode: see stripe_connect --help.")
     new_lane("acme", Mode.TEST)
-    assert run(name, mode="live") == (2, "acme is not connected in live mode: see stripe_connect --help.")
+    assert run(name, mode="live") == (2, "acme is not connected to Stripe in live mode: see stripe_connect --help.")
     with pytest.raises(CommandError, match="invalid choice: 'prod'"):
         call_command(name, "acme", "--mode", "prod")
 

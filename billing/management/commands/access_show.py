@@ -5,28 +5,23 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from billing.access import Answer, for_customer
+from billing.management.place import PlaceCommand
 from billing.modes import Mode
-from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.tenancy import scoped_transaction
 
 
-class Command(BaseCommand):
+class Command(PlaceCommand):
     help = "What a customer may use now, since when and because of what. Exit code 1 for a customer nobody knows."
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("slug", help="the workspace")
+        super().add_arguments(parser)
         parser.add_argument("customer", help="Stripe's id of the customer: cus_…")
-        parser.add_argument("--mode", required=True, choices=[m.value for m in Mode])
-        parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        workspace = Workspace.objects.filter(slug=options["slug"]).first()
-        if workspace is None:
-            raise CommandError(f"There is no workspace {options['slug']!r}.")
-        mode = Mode(options["mode"])
+        workspace, mode = self.place(options)
         with scoped_transaction(workspace):
             answer = for_customer(workspace.pk, mode, options["customer"])
         if not answer.known:

@@ -5,33 +5,30 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from billing.fingerprint import fingerprint, state
-from billing.modes import Mode
-from pqintel.workspaces.models import Workspace
+from billing.management.place import USAGE, PlaceCommand
 from pqintel.workspaces.tenancy import scoped_transaction
 
 
-class Command(BaseCommand):
+class Command(PlaceCommand):
     help = (
         "A hash of the billing state: subscriptions, invoices, payments, movements and access. Two workspaces that "
-        "got the same events have the same one, whatever order the events came in and however often."
+        "got the same events have the same one, whatever order the events came in and however often. --json tells "
+        "those of the single tables too."
     )
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("slug", help="the workspace")
-        parser.add_argument("--mode", required=True, choices=[m.value for m in Mode])
-        form = parser.add_mutually_exclusive_group()
-        form.add_argument("--dump", action="store_true", help="print the canonical JSON that the hash is of")
-        form.add_argument("--json", action="store_true", help="print the hash and those of the single tables as JSON")
+        super().add_arguments(parser)
+        parser.add_argument("--dump", action="store_true", help="print the canonical JSON that the hash is of")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        workspace = Workspace.objects.filter(slug=options["slug"]).first()
-        if workspace is None:
-            raise CommandError(f"There is no workspace {options['slug']!r}.")
+        workspace, mode = self.place(options)
+        if options["dump"] and options["json"]:
+            raise CommandError("Give --dump (what the hash is of) or --json (the hashes), not both.", returncode=USAGE)
         with scoped_transaction(workspace):
-            rows = state(workspace.pk, Mode(options["mode"]))
+            rows = state(workspace.pk, mode)
         if options["dump"]:
             self.stdout.write(json.dumps(rows, sort_keys=True, separators=(",", ":")))
         elif options["json"]:

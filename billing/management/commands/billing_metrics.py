@@ -8,14 +8,14 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from billing.actions.settings import settings_of
+from billing.management.place import PlaceCommand
 from billing.metrics.document import period_document
 from billing.metrics.mrr import Recurring, day_end, mrr_at
 from billing.metrics.periods import Period
 from billing.modes import Mode
-from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.tenancy import scoped_transaction
 
 
@@ -26,25 +26,20 @@ def _day(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is not a day; write YYYY-MM-DD.") from None
 
 
-class Command(BaseCommand):
+class Command(PlaceCommand):
     help = (
         "MRR, trial MRR, active subscribers and plan distribution of a workspace, per currency; with --from and --to "
         "also the movements, rates and failed payments of those days."
     )
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("slug", help="the workspace")
-        parser.add_argument("--mode", required=True, choices=[m.value for m in Mode])
+        super().add_arguments(parser)
         parser.add_argument("--at", type=_day, help="end of this day in the workspace's time zone; default now")
         parser.add_argument("--from", dest="first", type=_day, help="first day of a period; needs --to")
         parser.add_argument("--to", dest="last", type=_day, help="last day of a period; needs --from")
-        parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        workspace = Workspace.objects.filter(slug=options["slug"]).first()
-        if workspace is None:
-            raise CommandError(f"There is no workspace {options['slug']!r}.")
-        mode = Mode(options["mode"])
+        workspace, mode = self.place(options)
         period = _period(options["first"], options["last"])
         now = datetime.now(UTC)
         at = now

@@ -9,9 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
+from billing.management.place import USAGE, workspace_named
 from integrations.channels import roster
-from integrations.management.connection_command import USAGE
-from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.tenancy import scope
 
 
@@ -30,9 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        workspace = Workspace.objects.filter(slug=options["slug"]).first()
-        if workspace is None:
-            raise CommandError(f"There is no workspace {options['slug']!r}.", returncode=USAGE)
+        workspace = workspace_named(options["slug"])
         if not 1 <= options["hours"] <= 8760:
             raise CommandError("--hours is a number from 1 to 8760.", returncode=USAGE)
         with scope(workspace):

@@ -8,12 +8,12 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from integrations.management.connection_command import USAGE, ConnectionCommand
+from billing.management.place import USAGE, PlaceCommand
 from integrations.stripe import quarantine
 from pqintel.workspaces.tenancy import scoped_transaction
 
 
-class Command(ConnectionCommand):
+class Command(PlaceCommand):
     help = (
         "Give quarantined events up, for a reason that history keeps. Their payload is wiped, and a redelivery changes "
         "nothing: this cannot be undone. Exit 0: all are dismissed. 1: some are not in quarantine. 2: wrong usage."

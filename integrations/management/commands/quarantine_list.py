@@ -9,12 +9,12 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 
-from integrations.management.connection_command import ConnectionCommand
+from billing.management.place import USAGE, PlaceCommand
 from integrations.stripe import quarantine
 from pqintel.workspaces.tenancy import scoped_transaction
 
 
-class Command(ConnectionCommand):
+class Command(PlaceCommand):
     help = "The events that could not be processed, the newest first, each with the reason. Times are UTC. Exit 0."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -24,7 +24,7 @@ class Command(ConnectionCommand):
     def handle(self, *_: Any, **options: Any) -> None:
         workspace, mode = self.place(options)
         if options["limit"] < 1:
-            raise CommandError("--limit is a number from 1 on.", returncode=2)
+            raise CommandError("--limit is a number from 1 on.", returncode=USAGE)
         with scoped_transaction(workspace):
             events = quarantine.quarantined(workspace.pk, mode, options["limit"])
         if options["json"]:

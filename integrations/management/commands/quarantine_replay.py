@@ -8,12 +8,12 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from integrations.management.connection_command import USAGE, ConnectionCommand
+from billing.management.place import USAGE, PlaceCommand
 from integrations.stripe import quarantine
 from pqintel.workspaces.tenancy import scoped_transaction
 
 
-class Command(ConnectionCommand):
+class Command(PlaceCommand):
     help = (
         "Let quarantined events be processed once more. Safe at any time: what came meanwhile stays, and history is "
         "repaired. Exit 0: all that were named are on their way. 1: some are not in quarantine. 2: wrong usage."

@@ -6,23 +6,22 @@ import json
 import time
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
-from billing.modes import Mode
-from integrations.models import Connection, ConnectionStatus
+from billing.management.place import USAGE, PlaceCommand
+from integrations.management.connected import connected
+from integrations.models import Connection
 from integrations.stripe import backfill, inbox
 from integrations.stripe.backfill import Progress
 from integrations.stripe.drain import drain
-from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.tenancy import scope
 
-USAGE: Final = 2
 PAUSE: Final = 0.2
 """Seconds between looks while Stripe, or another process at the same run, is waited for."""
 
 
-class Command(BaseCommand):
+class Command(PlaceCommand):
     help = (
         "Read what a connected Stripe account holds, and its last 30 days of events. Begins a run, or goes on with the "
         "one that is under way or failed. A worker does it; with --wait this command does it itself and applies what "
@@ -30,19 +29,15 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("slug", help="the workspace")
-        parser.add_argument("--mode", required=True, choices=[mode.value for mode in Mode])
+        super().add_arguments(parser)
         way = parser.add_mutually_exclusive_group()
         way.add_argument("--wait", action="store_true", help="stay until all is read and applied")
         way.add_argument("--status", action="store_true", help="begin nothing, only tell how far the last run came")
-        parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        workspace = Workspace.objects.filter(slug=options["slug"]).first()
-        if workspace is None:
-            raise CommandError(f"There is no workspace {options['slug']!r}.", returncode=USAGE)
+        workspace, mode = self.place(options)
+        connection = connected(workspace, mode)
         with scope(workspace):
-            connection = _connection(workspace, Mode(options["mode"]))
             if not options["status"]:
                 backfill.start(connection)
             if options["wait"]:
@@ -78,16 +73,6 @@ class Command(BaseCommand):
             self.stdout.write(f"{line.count:>9}  {line.label:<26}  {line.state:<8}  {line.detail}".rstrip())
         ending = f", waiting until {told.waits_until:%H:%M:%S %Z}: {told.waiting_for}" if told.waits_until else ""
         self.stdout.write(f"{told.objects:>9}  {told.state}{ending}")
-
-
-def _connection(workspace: Workspace, mode: Mode) -> Connection:
-    with transaction.atomic():
-        found = Connection.objects.filter(workspace=workspace, mode=mode, status=ConnectionStatus.CONNECTED).first()
-    if found is None:
-        raise CommandError(
-            f"{workspace.slug} is not connected to Stripe in {mode} mode: see stripe_connect --help.", returncode=USAGE
-        )
-    return found
 
 
 def _progress(connection: Connection) -> Progress | None:

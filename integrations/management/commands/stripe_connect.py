@@ -6,8 +6,9 @@ import json
 import sys
 from typing import Any, NoReturn
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from billing.management.place import USAGE, PlaceCommand
 from billing.modes import Mode
 from integrations.models import Connection
 from integrations.stripe import connections, verification
@@ -15,17 +16,15 @@ from integrations.stripe.accounts import AccountConflict
 from integrations.stripe.verification import Line, Run, State
 from integrations.stripe.verification.formats import LABELS
 from pqintel.vault import SealError, Secret
-from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.tenancy import scope
 
-USAGE = 2
 BY = "manage.py stripe_connect"
 """Who changed the connection, as its log shows it."""
 _PASSED: dict[State, bool | None] = {State.OK: True, State.WARNING: True, State.FAILED: False}
 _MARKS = {State.OK: "ok", State.WARNING: "warning", State.FAILED: "FAILED", State.UNKNOWN: "unknown"}
 
 
-class Command(BaseCommand):
+class Command(PlaceCommand):
     help = (
         "Connect a workspace to a Stripe account. Reads JSON from standard input, never from arguments: "
         '{"publishable_key": "pk_…", "secret_key": "rk_…", "webhook_secret": "whsec_…"}; what is absent stays. '
@@ -34,22 +33,17 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("slug", help="the workspace")
-        parser.add_argument("--mode", required=True, choices=[mode.value for mode in Mode])
+        super().add_arguments(parser)
         parser.add_argument("--no-verify", action="store_true", help="judge the form of the keys only, ask nobody")
         parser.add_argument(
             "--disconnect",
             action="store_true",
             help="forget the credentials, make a new webhook URL; reads no input",
         )
-        parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        workspace = Workspace.objects.filter(slug=options["slug"]).first()
-        if workspace is None:
-            raise CommandError(f"There is no workspace {options['slug']!r}.", returncode=USAGE)
+        workspace, mode = self.place(options)
         given = {} if options["disconnect"] else _read()
-        mode = Mode(options["mode"])
         with scope(workspace):
             connection = connections.connection_for(workspace, mode)
             if options["disconnect"]:

@@ -7,21 +7,20 @@ import time
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
-from billing.modes import Mode
+from billing.management.place import PlaceCommand
+from integrations.management.connected import connected
 from integrations.models import Connection, Drift, Reconciliation
 from integrations.stripe import foreground, reconcile
 from pqintel.workspaces.tenancy import scope
-
-from ._connected import connected
 
 ASKED_BY: Final = "manage.py stripe_reconcile"
 POLL_SECONDS: Final = 1.0
 
 
-class Command(BaseCommand):
+class Command(PlaceCommand):
     help = (
         "Compare every customer, subscription, invoice and payment with Stripe, report what differs, and repair it; "
         "what workers do every night. What differs is looked at again after 90 seconds, so differences make this take "
@@ -30,13 +29,12 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("slug", help="the workspace")
-        parser.add_argument("--mode", required=True, choices=[mode.value for mode in Mode])
+        super().add_arguments(parser)
         parser.add_argument("--no-repair", action="store_true", help="report only")
-        parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        workspace, stripe = connected(options["slug"], Mode(options["mode"]))
+        workspace, mode = self.place(options)
+        stripe = connected(workspace, mode)
         repairs = not options["no_repair"]
         with scope(workspace):
             try:

@@ -7,21 +7,20 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
-from billing.modes import Mode
+from billing.management.place import USAGE, PlaceCommand
+from integrations.management.connected import connected
 from integrations.models import Connection, Recovery
 from integrations.stripe import foreground
 from integrations.stripe.recovery import Recovered, recover
 from pqintel.workspaces.tenancy import scope
 
-from ._connected import connected
-
 BUSY_SECONDS: Final = 60
 
 
-class Command(BaseCommand):
+class Command(PlaceCommand):
     help = (
         "Compare a connection's events with Stripe's own list of them, and process what never arrived; what workers do "
         "every few minutes. Exit 0: complete. 1: events are lost for good (a gap), or Stripe could not be read. "
@@ -29,16 +28,15 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("slug", help="the workspace")
-        parser.add_argument("--mode", required=True, choices=[mode.value for mode in Mode])
+        super().add_arguments(parser)
         parser.add_argument("--days", type=int, help="read the last N days (1-30) again, even if they were read before")
-        parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        workspace, stripe = connected(options["slug"], Mode(options["mode"]))
+        workspace, mode = self.place(options)
+        stripe = connected(workspace, mode)
         days = options["days"]
         if days is not None and not 1 <= days <= 30:
-            raise CommandError("--days is a number from 1 to 30: Stripe keeps events no longer.", returncode=2)
+            raise CommandError("--days is a number from 1 to 30: Stripe keeps events no longer.", returncode=USAGE)
         since = None if days is None else datetime.now(UTC) - timedelta(days=days)
         with scope(workspace):
             done = _recover(stripe, since)
