@@ -14,7 +14,10 @@ from hypothesis import settings as hypothesis_settings
 
 from pqintel.workspaces.models import User, Workspace
 from pqintel.workspaces.roles import Role
-from tests import flushing
+from tests import (
+    factories_digest,  # noqa: F401 - `factory_of` finds what is there
+    flushing,
+)
 from tests.factories import MembershipFactory, UserFactory, WorkspaceFactory
 
 MemberClient = Callable[[Role], Client]

@@ -1,0 +1,1 @@
+"""The summary of a day or a week, to the channels of a workspace at its hour (P29)."""
