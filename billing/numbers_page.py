@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from billing.actions.access.proposals import tiers_of
 from billing.actions.settings import settings_of
 from billing.feed import feed_status
 from billing.metrics.cohorts import month_before
@@ -81,7 +82,10 @@ class FailedLine:
 
 @dataclass(frozen=True)
 class NumberPage:
-    """`formula` is the definition's with the figures put in, "" where the number is a plain sum of its rows."""
+    """`formula` is the definition's with the figures put in, "" where the number is a plain sum of its rows.
+
+    `part` names the plan or tier that the number is narrowed to.
+    """
 
     definition: Definition
     explanation: Explanation
@@ -89,7 +93,7 @@ class NumberPage:
     text: str
     key: str
     currency: str
-    plan: PlanName | None
+    part: str
     formula: str
     operands: tuple[OperandLine, ...]
     rows: tuple[RowLine, ...]
@@ -107,7 +111,7 @@ class NumberPage:
 def number_page(
     workspace: Workspace, mode: Mode, metric: str, params: Mapping[str, str], now: datetime
 ) -> NumberPage | None:
-    """The page of a metric for what a query string asks (`currency`, `from`, `to`, `price`, `page`).
+    """The page of a metric for what a query string asks (`currency`, `from`, `to`, `price`, `tier`, `page`).
 
     What makes no sense is shown as all currencies, the last 30 days, the first page. None: there is no such metric.
     Must run in scope.
@@ -120,12 +124,13 @@ def number_page(
     if key != ALL and not (len(key) == 3 and key.isascii() and key.isalpha()):
         key = ALL
     page = params.get("page", "1")
-    price = params.get("price", "").replace("\0", "")
+    parts = metric == "mrr" and key != ALL
     asked = Question(
         metric,
         EVERYBODY if key == ALL else key,
         choice.period,
-        price=price if metric == "mrr" and key != ALL else "",
+        price=params.get("price", "").replace("\0", "") if parts else "",
+        tier=params.get("tier", "").replace("\0", "") if parts else "",
         page=int(page) if page.isdecimal() and len(page) <= 6 and int(page) else 1,
     )
     reporting = settings_of(workspace.pk).reporting_currency or _largest(workspace, mode, choice.period.last)
@@ -147,7 +152,7 @@ def _page(workspace: Workspace, mode: Mode, found: Explanation, key: str, error:
         workspace.pk, mode, [*(row.customer for row in rows.rows), *(row.customer for row in rows.failed)]
     )
     changes = definition.span is Span.PERIOD and definition.slug not in FAILURES
-    value = rows.amount if asked.price else found.value
+    value = rows.amount if asked.narrowed else found.value
     text = signed(value) if changes and isinstance(value, Money) else shown(value, definition.unit)
     operands = tuple(
         OperandLine(
@@ -163,7 +168,7 @@ def _page(workspace: Workspace, mode: Mode, found: Explanation, key: str, error:
         text=text,
         key=key,
         currency=found.currency,
-        plan=plans.get(asked.price),
+        part=_part_name(workspace.pk, asked, plans),
         formula=_figured(definition.formula, operands),
         operands=operands,
         rows=tuple(_row(row, labels, plans, found.currency) for row in rows.rows),
@@ -180,6 +185,16 @@ def _page(workspace: Workspace, mode: Mode, found: Explanation, key: str, error:
         next_query=_beside(asked, key, 1) if asked.page < rows.pages else "",
         previous_query=_beside(asked, key, -1) if asked.page > 1 else "",
     )
+
+
+def _part_name(workspace_id: int, asked: Question, plans: Mapping[str, PlanName]) -> str:
+    """What part of the number is shown, in words: one plan, or a tier by its name; "" = all of it."""
+    if asked.price:
+        return str(plans[asked.price])
+    if not asked.tier:
+        return ""
+    tier = tiers_of(workspace_id).get(asked.tier)
+    return f"the {tier.name if tier else asked.tier} tier"
 
 
 def _estimated_before(workspace: Workspace, mode: Mode, period: Period) -> date | None:
@@ -224,4 +239,4 @@ def _figured(formula: str, operands: tuple[OperandLine, ...]) -> str:
 
 
 def _beside(asked: Question, key: str, step: int) -> str:
-    return question(key, asked.period, asked.price, replace(asked, page=asked.page + step).page)
+    return question(key, asked.period, asked.price, asked.page + step, asked.tier)

@@ -30,11 +30,13 @@ def signed(amount: Money) -> str:
     return f"+{text}" if amount.rounded().minor > 0 else text
 
 
-def question(key: str, period: Period, price: str = "", page: int = 1) -> str:
+def question(key: str, period: Period, price: str = "", page: int = 1, tier: str = "") -> str:
     """The query string of a number's page. `key` is a currency, or "all"."""
     asked = {"currency": key, "from": period.first.isoformat(), "to": period.last.isoformat()}
     if price:
         asked["price"] = price
+    if tier:
+        asked["tier"] = tier
     if page > 1:
         asked["page"] = str(page)
     return urlencode(asked)

@@ -9,18 +9,19 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import Count, Q
+from django.db.models import Count
 
 from billing.actions.access.proposals import tiers_of
 from billing.actions.bulk import fetch
 from billing.actions.recalculation import open_recalculation
-from billing.models import Access, AccessOverride, AccessPolicy, PriceMapping
+from billing.models import Access, AccessOverride, AccessPolicy
 from billing.modes import Mode
 from billing.money import Money
 from billing.names import PlanName, customer_labels, plan_names
 
 from .gates import feature_label, gate_text
-from .rules import MappingTerms, PriceTerms, Resolution, Rules
+from .mapped import mapping_rules
+from .rules import PriceTerms, Resolution
 from .tiers import DEFAULT_FREE, Gate, TierTerms
 
 MOST_PRICES: Final = 200
@@ -159,16 +160,8 @@ def price_rows(
     """
     place = {"ws": workspace_id, "mode": str(mode), "today": today, "only": only, "limit": MOST_PRICES + 1}
     found = fetch(_PRICES, place)
-    rules = Rules(
-        tiers=tiers,
-        mappings={
-            (m.kind, m.value): MappingTerms(m.tier, m.removed, 1)
-            for m in PriceMapping.objects.filter(workspace_id=workspace_id, mode=mode).filter(
-                ~Q(kind="price") | Q(value__in=[row[0] for row in found])
-            )
-        },
-        prices={row[0]: PriceTerms(row[1], row[2]) for row in found},
-    )
+    terms = {row[0]: PriceTerms(row[1], row[2]) for row in found}
+    rules = mapping_rules(workspace_id, mode, tiers, terms, terms)
     names = plan_names(workspace_id, mode, [row[0] for row in found])
     rows = []
     for price, _, _, sums, waiting in found:
@@ -178,7 +171,7 @@ def price_rows(
             PriceRow(
                 price=price,
                 name=names[price],
-                terms=rules.prices[price],
+                terms=terms[price],
                 given=given,
                 tier_name=tiers[given.tier].name if given.tier else "",
                 by=_BY.get(given.by, ""),

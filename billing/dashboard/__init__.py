@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from billing.metrics.ledger import Ledger, ledger
-from billing.metrics.mrr import PlanLine
 from billing.metrics.numbers import Numbers, numbers, numbers_of_all, reach
 from billing.metrics.periods import Choice
-from billing.metrics.plans import plans
+from billing.metrics.plans import PlanGroup, plans
 from billing.metrics.recovery import Recovery, recovery, recovery_by_month
 from billing.metrics.scheduled import ScheduledChurn, scheduled_churn
 from billing.modes import Mode
@@ -115,7 +114,7 @@ def _to_convert(read: Ledger, reporting: str) -> set[str]:
     return currencies | {reporting} if currencies - {reporting} else set()
 
 
-def _sections(found: _Read, by_plan: dict[str, tuple[PlanLine, ...]]) -> Iterator[Section]:
+def _sections(found: _Read, by_plan: dict[str, tuple[PlanGroup, ...]]) -> Iterator[Section]:
     currencies = [book.currency for book in found.ledger.books]
     if set(currencies) - {found.reporting}:
         yield section(*found.of_all(), found.scheduled_in_all())

@@ -9,9 +9,9 @@ from decimal import Decimal
 from typing import Final
 
 from billing.metrics.definitions import DEFINITIONS
-from billing.metrics.mrr import PlanLine
 from billing.metrics.numbers import Numbers, Value
 from billing.metrics.periods import Period
+from billing.metrics.plans import PlanGroup
 from billing.metrics.recovery import Recovery
 from billing.metrics.scheduled import ScheduledChurn
 from billing.money import Money
@@ -53,16 +53,21 @@ class Section:
     drawing: Waterfall | None
     rates: tuple[Figure, ...]
     failures: tuple[Figure, ...]
-    plans: tuple[PlanLine, ...]
+    plans: tuple[PlanGroup, ...]
     plans_query: str
     missing: tuple[str, ...]
+
+    @property
+    def people_overlap(self) -> bool:
+        """Whether somebody may be counted twice in a tier."""
+        return any(group.people_overlap for group in self.plans)
 
 
 def section(
     found: Numbers,
     compared: Numbers | None,
     scheduled: ScheduledChurn | Money | None,
-    plans: tuple[PlanLine, ...] = (),
+    plans: tuple[PlanGroup, ...] = (),
     failures: Recovery | None = None,
 ) -> Section:
     """The block of one currency's numbers, or of all (`Numbers.whole`), which has neither plans nor failures."""

@@ -159,7 +159,7 @@ def test_the_page_and_its_silence_cost_a_fixed_number_of_queries(
         span(workspace, f"c{number}", "100", price=f"price_{number}")
         HistoryEntryFactory(workspace=workspace, mode="test", customer=f"c{number}", event_id=f"evt_{number}")
     seen = viewer_client.get("/w/acme/test/").context["dashboard"].version
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(19):
         viewer_client.get("/w/acme/test/")
     with django_assert_num_queries(8):
         viewer_client.get(f"/w/acme/test/live/?seen={seen}")

@@ -77,7 +77,7 @@ def _figures(region: Locator) -> dict[str, Any]:
             *(cell.inner_text() for cell in row.locator("th, .plan-subscribers").all()),
             row.locator(".plan-mrr").inner_text().splitlines()[-1],  # above it, what only screen readers hear
         ]
-        for row in region.locator(".plans tbody tr").all()
+        for row in region.locator(".plans tr.plan").all()
     ]
     return {**stats, "plans": sorted(rows)}
 
@@ -108,7 +108,7 @@ def until_told(page: Page, stripe: Simulation) -> None:
         for name, key in FRESH.items():
             expect(region.locator(f"[data-fresh^={key}-]")).to_have_text(metrics[name])
         for name, _, amount in metrics["plans"]:
-            row = region.locator(".plans tbody tr").filter(has_text=name.replace("\n", "")).filter(has_text=amount)
+            row = region.locator(".plans tr.plan").filter(has_text=name.replace("\n", "")).filter(has_text=amount)
             expect(row).to_have_count(1)
     assert shown(page) == told(stripe)
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from billing.access.mapped import tiers_of_prices
 from billing.metrics.definitions import DEFINITIONS, FAILURES, MOVEMENTS, Definition, Span
 from billing.metrics.ledger import EVERYBODY, Ledger, ledger
 from billing.metrics.numbers import Numbers, Value, numbers, numbers_of_all, reach
@@ -53,7 +54,7 @@ _NAMES: Final = {
 class Question:
     """Which number is to be explained. `currency` "" = all: amounts in the reporting currency, people counted once.
 
-    `price` narrows MRR to one plan.
+    `price` narrows MRR to one plan, `tier` (its key) to the prices that give it now.
     """
 
     metric: str
@@ -61,6 +62,12 @@ class Question:
     period: Period
     price: str = ""
     page: int = 1
+    tier: str = ""
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether only a part of the number is asked for, which is the sum of its rows."""
+        return bool(self.price or self.tier)
 
 
 @dataclass(frozen=True)
@@ -160,7 +167,7 @@ def _value(source: _Source, found: Numbers, question: Question) -> Value:
         return _failures(source, question)
     if slug == "scheduled_churn":
         return _scheduled(source, question.currency)
-    if slug == "mrr" and question.price:
+    if slug == "mrr" and question.narrowed:
         return None  # the sum of its rows
     if slug in MOVEMENTS:
         return movements.amounts[MovementKind(slug)] if movements else None
@@ -221,7 +228,16 @@ def _rows(source: _Source, definition: Definition, question: Question, period: P
     if slug == "fx":
         return Rows(amount=Money(0, currency))
     trial, day = slug == "trial_mrr", period.last
-    return balances.standing(*at, day, source.zone, trial=trial, price=question.price, page=page)
+    return balances.standing(*at, day, source.zone, trial=trial, prices=_prices(source, question), page=page)
+
+
+def _prices(source: _Source, question: Question) -> list[str] | None:
+    """The prices that a question is narrowed to, of a tier those that give it now; None = all."""
+    if question.price or not question.tier:
+        return [question.price] if question.price else None
+    sold = {price.price for price in source.ledger.book(question.currency).prices}
+    tiers = tiers_of_prices(source.workspace_id, source.mode, sold)
+    return [price for price, tier in tiers.items() if tier.key == question.tier]
 
 
 def _converted(source: _Source, slug: str, period: Period) -> Rows:

@@ -1,7 +1,8 @@
-"""The customers behind what stands at the close of a day: MRR, trial MRR, active subscribers, one plan."""
+"""The customers behind what stands at the close of a day: MRR, trial MRR, active subscribers, one plan or tier."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -17,7 +18,7 @@ from .rows import PAGE_ROWS, Events, Row, Rows, Span, offset
 _AT: Final = """
 FROM billing_mrrspan
 WHERE workspace_id = %(ws)s AND mode = %(mode)s AND trial = %(trial)s AND starts <= %(at)s AND ends > %(at)s
-  AND (%(currency)s = '' OR currency = %(currency)s) AND (%(price)s = '' OR price = %(price)s)
+  AND (%(currency)s = '' OR currency = %(currency)s) AND (%(prices)s::text[] IS NULL OR price = ANY(%(prices)s::text[]))
 """
 _CUSTOMERS: Final = (
     f"SELECT customer, sum(monthly) {_AT} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT %(limit)s OFFSET %(offset)s"
@@ -37,20 +38,20 @@ def standing(
     zone: ZoneInfo,
     *,
     trial: bool = False,
-    price: str = "",
+    prices: Collection[str] | None = None,
     page: int = 1,
 ) -> Rows:
     """Whose spans make the balance at the close of a day, the largest first. Four queries. Must run in scope.
 
     Args:
         currency: "" for people over all currencies; rows then have no amount.
-        price: only what is for this price; "" for all.
+        prices: only what is for one of these prices; None for all.
     """
     params: dict[str, Any] = {
         "ws": workspace_id,
         "mode": str(mode),
         "currency": currency,
-        "price": price,
+        "prices": None if prices is None else sorted(prices),
         "trial": trial,
         "at": day_end(day, zone) - 1,
         "limit": PAGE_ROWS,

@@ -13,10 +13,11 @@ from billing.metrics.ledger import Book, Flow, Ledger
 from billing.metrics.mrr import PlanLine
 from billing.metrics.numbers import numbers, numbers_of_all, reach
 from billing.metrics.periods import COMPARISONS, PRESETS, chosen, last_days
+from billing.metrics.plans import PlanGroup
 from billing.metrics.recovery import Recovery
 from billing.metrics.scheduled import Leaving, ScheduledChurn
 from billing.models import MovementKind as Kind
-from billing.money import Money
+from billing.money import Money, total
 from billing.rates import Rates
 
 from .shell import NOW, USER, Page, nav
@@ -39,6 +40,14 @@ MONTH = last_days(TODAY)
 
 def plan(name: str, interval: str, mrr: Money, subscribers: int, share: str) -> PlanLine:
     return PlanLine(f"price_{name[:3].lower()}", name, interval, mrr, subscribers, Decimal(share))
+
+
+def group(tier: str, *plans: PlanLine, overlap: bool = False) -> PlanGroup:
+    """A tier of some plans; without a tier, the one plan."""
+    mrr = total([plan.mrr for plan in plans], plans[0].mrr.currency)
+    share = sum((plan.share for plan in plans), Decimal(0))
+    people = sum(plan.active_subscribers for plan in plans)
+    return PlanGroup(tier.lower(), tier or plans[0].name, mrr, people, share, plans, overlap)
 
 
 def flow(amount: int, people: int, moves: int) -> Flow:
@@ -72,14 +81,18 @@ LEAVING = ScheduledChurn("usd", (Leaving(TODAY + timedelta(days=12), usd("199"),
 def both() -> list[Section]:
     """All in dollars, dollars, yen; rates begin too late for the comparison, as they do for new installations."""
     plans = (
-        plan("Pro", "monthly", usd("24108"), 492, "49.9"),
-        plan("Scale", "yearly", usd("16500.50"), 83, "34.2"),
-        plan("Starter with a rather long name for a plan", "monthly", usd("7692"), 36, "15.9"),
-        plan("Legacy", "every 3 months", usd("10"), 1, "0.02"),
+        group(
+            "Growth",
+            plan("Pro", "monthly", usd("24108"), 492, "49.9"),
+            plan("Scale", "yearly", usd("16500.50"), 83, "34.2"),
+            overlap=True,
+        ),
+        group("", plan("Starter with a rather long name for a plan", "monthly", usd("7692"), 36, "15.9")),
+        group("Free", plan("Legacy", "every 3 months", usd("10"), 1, "0.02")),
     )
     before = MONTH.before()
     one, other = ((numbers(BOTH, currency, MONTH), numbers(BOTH, currency, before)) for currency in ("usd", "jpy"))
-    yen = (plan("Pro", "monthly", Money(1250000, "jpy"), 79, "100"),)
+    yen = (group("", plan("Pro", "monthly", Money(1250000, "jpy"), 79, "100")),)
     return [
         section(numbers_of_all(BOTH, "usd", MONTH, RATES), numbers_of_all(BOTH, "usd", before, RATES), usd("199")),
         section(*one, LEAVING, plans, Recovery("usd", usd("400"), usd("100"), usd("500"), 7)),

@@ -47,7 +47,7 @@ def number(slug: str, text: str, **changes: Any) -> NumberPage:
         "text": text,
         "key": "usd",
         "currency": "usd",
-        "plan": None,
+        "part": "",
         "formula": "",
         "operands": (),
         "rows": (),
