@@ -33,6 +33,7 @@ from .models import (
     MrrSpan,
     Payment,
     PaymentLink,
+    PendingReaction,
     Price,
     PriceMapping,
     PriceUse,
@@ -295,3 +296,10 @@ class AccessAdmin(RecordAdmin):
     list_display = ("customer", "tier", "seats", "reason", "since", "cause", "overridden", "workspace", "mode")
     list_filter = ("mode", "overridden")
     found_by = ("customer", "cause", "subscription")
+
+
+@admin.register(PendingReaction)
+class PendingReactionAdmin(RecordAdmin):
+    list_display = ("entry", "tries", "due_at", "gave_up_at", "reason", "workspace", "mode")
+    list_filter = ("mode", "gave_up_at")
+    found_by = ("reason",)

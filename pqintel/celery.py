@@ -11,6 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pqintel.settings")
 app = Celery("pqintel")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.autodiscover_tasks(["pqintel"], related_name="reactions")
 
 
 @signals.worker_init.connect

@@ -605,6 +605,14 @@ class AccessFactory(RecordFactory):
     subscription = factory.Sequence(lambda n: f"sub_{n:014}")
 
 
+class PendingReactionFactory(RecordFactory):
+    class Meta:
+        model = billing.PendingReaction
+
+    entry = factory.Sequence(lambda n: n + 1)
+    due_at = THEN
+
+
 class SyncStateFactory(RecordFactory):
     class Meta:
         model = billing.SyncState

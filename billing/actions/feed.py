@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from billing.modes import Mode
 
-from .history import HISTORY
+from .history import write_lines
 
 EVENT: Final = "event"
 """`object_kind` of these lines; `object_id` and `event_id` are both the event's id."""
@@ -56,4 +56,4 @@ class EventLine:
 
 def record_events(workspace_id: int, mode: Mode, lines: Iterable[EventLine], now: datetime) -> None:
     """Write what became of events at `now` (aware). One insert, in the caller's transaction and scope."""
-    HISTORY.write(workspace_id, str(mode), [line.row(now) for line in lines])
+    write_lines(workspace_id, str(mode), [line.row(now) for line in lines], now.isoformat())

@@ -7,7 +7,7 @@ from typing import Final
 
 from billing.modes import Mode
 
-from .history import HISTORY
+from .history import write_lines
 
 GAP: Final = "sync.gap"
 FEED: Final = "feed"
@@ -31,4 +31,4 @@ def record_gap(workspace_id: int, mode: Mode, starts: datetime, ends: datetime, 
         "before": None,
         "after": {"starts": starts.isoformat(), "ends": ends.isoformat()},
     }
-    HISTORY.write(workspace_id, str(mode), [line])
+    write_lines(workspace_id, str(mode), [line], now.isoformat())

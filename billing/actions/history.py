@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from django.db import transaction
+
+from billing.lanes import lane_of
+from billing.modes import Mode
+from billing.reacting import READ_PREFIX, bell
 from billing.snapshots import Fact, Kind
 from billing.steps import effects
 
 from .bulk import Table, fetch, instants, run, text, typed
 from .timeline import Chain
 
-HISTORY = Table(
+_HISTORY = Table(
     "billing_historyentry",
     (
         *text("kind", "object_kind", "object_id", "customer", "event_id"),
@@ -23,6 +28,12 @@ HISTORY = Table(
     ),
     keep=True,
 )
+# Lines that a read brought tell of nothing that happened now: nobody waits to react to them.
+_WRITE = f"""
+WITH line AS ({_HISTORY.statement} RETURNING id, event_id)
+INSERT INTO billing_pendingreaction (workspace_id, mode, entry, tries, due_at, reason)
+SELECT %s, %s, id, 0, %s::timestamptz, '' FROM line WHERE NOT starts_with(event_id, '{READ_PREFIX}') ORDER BY id
+"""  # noqa: S608 - all names are our own
 _LOAD = """
 SELECT h.id, h.kind, h.object_kind, h.object_id, extract(epoch FROM h.happened_at)::bigint, h.event_id,
        h.before, h.after
@@ -57,7 +68,20 @@ def record(
                 rows.append({**step, "is_change": True, "learnt_at": learnt_at})
     if outdated:
         run(_SUPERSEDE, (learnt_at, workspace_id, sorted(outdated)))
-    HISTORY.write(workspace_id, mode, rows)
+    write_lines(workspace_id, mode, rows, learnt_at)
+
+
+def write_lines(workspace_id: int, mode: str, rows: Sequence[Mapping[str, Any]], learnt_at: str) -> None:
+    """Write lines, and ring for those who react to them (billing/reacting.py) once the transaction commits.
+
+    One statement; none where there are no rows. `learnt_at` is ISO 8601 with a zone. Must run in scope and in a
+    transaction.
+    """
+    if not rows:
+        return
+    params = (*_HISTORY.parameters(workspace_id, mode, rows), workspace_id, str(mode), learnt_at)
+    run(_WRITE, params)
+    transaction.on_commit(lambda: bell.ring(lane_of(workspace_id, Mode(mode))))
 
 
 def changes(chain: Chain) -> list[dict[str, Any]]:

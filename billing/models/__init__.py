@@ -16,6 +16,7 @@ from .failures import Failure
 from .history import HistoryEntry
 from .invoices import Invoice, Payment, PaymentLink
 from .movements import DailyRollup, Movement, MovementKind
+from .reactions import PendingReaction
 from .settings import BillingSettings, ChurnAt, ExchangeRate, Recalculation
 from .subscriptions import OPEN_END, MrrSpan, PaymentStatus, Subscription
 from .sync import RULES, SyncState
@@ -47,6 +48,7 @@ __all__ = [
     "Payment",
     "PaymentLink",
     "PaymentStatus",
+    "PendingReaction",
     "Price",
     "PriceMapping",
     "PriceUse",

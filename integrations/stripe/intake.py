@@ -10,12 +10,13 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from billing.actions.bulk import fetch
+from billing.reacting import READ_PREFIX
 from integrations.models import Connection
 from pqintel.vault import seal
 
 from .translate import READ
 
-EVENT_PREFIX: Final = "pqread_"
+EVENT_PREFIX: Final = READ_PREFIX
 """Begins the id of every event that we make of what was read."""
 PAGE_PREFIX: Final = f"{EVENT_PREFIX}page_"
 """Begins that of a whole page of objects."""

@@ -18,6 +18,7 @@ class Work(IntEnum):
     WRITING = 0x5051 << 44
     BACKFILL = 0x5052 << 44
     DELIVERING = 0x5053 << 44
+    REACTING = 0x5054 << 44
 
 
 @contextmanager

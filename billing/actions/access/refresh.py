@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from billing.access.decide import Decision, decide
 from billing.actions.bulk import Table, instants, run, text, typed
-from billing.actions.history import HISTORY
+from billing.actions.history import write_lines
 from billing.actions.timeline import Chain
 from billing.order import Seen
 from billing.snapshots import Kind, Learned, Price, Product
@@ -149,7 +149,7 @@ def _settle(workspace_id: int, mode: str, cases: Cases, batch: Batch, now: datet
                 lines.append(_unmapped(line, price, cases, decision))
     uses = [{"price": price, "customer": customer} for price, customer in sorted(batch.uses)]
     _write(workspace_id, mode, uses, changed)
-    HISTORY.write(workspace_id, mode, lines)
+    write_lines(workspace_id, mode, lines, now.isoformat())
     return len(changed)
 
 
