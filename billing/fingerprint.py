@@ -14,13 +14,15 @@ from django.db.models import Q
 
 from .actions.feed import EVENT
 from .actions.gaps import FEED
-from .models import HistoryEntry, Recalculation, SyncState
+from .models import HistoryEntry, PendingReaction, Recalculation, SyncState
 from .models.base import BillingModel
 from .modes import Mode
 
 STATE: Final = ("subscription", "invoice", "payment", "paymentlink", "movement", "access")
 """The tables that the fingerprint is made of: what is true of the customers, not how it came to be known."""
 
+# How far work has come that follows from the state.
+_WORK: Final = frozenset[type[models.Model]]({PendingReaction, Recalculation})
 # Surrogate ids, and everything that says when or how often something was learnt rather than what.
 _LEFT_OUT: Final = frozenset({"id", "workspace_id", "mode", "learnt_at", "superseded_at", "last_applied_at"})
 # Lines that still hold, without those that say how the handling of an event went, and without those about access: what
@@ -35,7 +37,7 @@ def canonical(workspace_id: int, mode: Mode) -> dict[str, list[Any]]:
     return {
         _name(model): _rows(model, workspace_id, mode, _LEFT_OUT)
         for model in apps.get_app_config("billing").get_models()
-        if issubclass(model, BillingModel) and model is not Recalculation
+        if issubclass(model, BillingModel) and model not in _WORK
     }
 
 
