@@ -16,6 +16,7 @@ from pqintel.workspaces.staff import StaffAdmin, TenantAdmin
 
 from .models import (
     Access,
+    AccessHold,
     AccessOverride,
     AccessPolicy,
     BillingSettings,
@@ -289,6 +290,12 @@ class PriceUseAdmin(RecordAdmin):
 class AccessOverrideAdmin(RecordAdmin):
     list_display = ("customer", "effect", "tier", "expires_at", "revoked_at", "created_by", "workspace", "mode")
     found_by = ("customer",)
+
+
+@admin.register(AccessHold)
+class AccessHoldAdmin(RecordAdmin):
+    list_display = ("customer", "subscription", "invoice", "starts_at", "lifted_at", "lifted_by", "workspace", "mode")
+    found_by = ("customer", "subscription", "invoice")
 
 
 @admin.register(Access)

@@ -590,6 +590,18 @@ class AccessOverrideFactory(RecordFactory):
     created_by = "ada@example.com"
 
 
+class AccessHoldFactory(RecordFactory):
+    """A subscription that gives nothing until its invoice is paid."""
+
+    class Meta:
+        model = billing.AccessHold
+
+    customer = factory.Sequence(lambda n: f"cus_{n:014}")
+    subscription = factory.Sequence(lambda n: f"sub_{n:014}")
+    invoice = factory.Sequence(lambda n: f"in_{n:014}")
+    starts_at = THEN
+
+
 class AccessFactory(RecordFactory):
     """Growth by an active subscription."""
 

@@ -4,7 +4,7 @@
 """
 
 from .answer import Answer, for_customer
-from .decide import PAID_FOR, Decision, Given, Override, Reason, Step, decide, given_by
+from .decide import PAID_FOR, Decision, Given, Hold, Override, Reason, Step, decide, given_by
 from .rules import MappingTerms, PriceTerms, Resolution, Rules
 from .tiers import DEFAULT_TIERS, Gate, TierTerms
 
@@ -15,6 +15,7 @@ __all__ = [
     "Decision",
     "Gate",
     "Given",
+    "Hold",
     "MappingTerms",
     "Override",
     "PriceTerms",

@@ -9,6 +9,7 @@ The rules, in the order in which they apply:
 * of several subscriptions and items the better counts: the highest tier, each feature at its best. Seats that a tier
   includes do not add up, seats bought by quantity do; the larger of the two counts;
 * a price that nobody has mapped gives nothing, and is named;
+* a subscription that dunning holds back gives nothing from then on, until its invoice is paid; others still do;
 * an override adds to this, or stands instead of it.
 
 Since the versions are the same whatever order events arrived in, so is the answer.
@@ -43,6 +44,7 @@ class Reason(StrEnum):
     UNMAPPED = "unmapped"
     ADD_ON = "add_on"
     GRACE_OVER = "grace_over"
+    DUNNING = "dunning"
     UNPAID = "unpaid"
     PAUSED = "paused"
     INCOMPLETE = "incomplete"
@@ -88,6 +90,16 @@ class Override(NamedTuple):
     ends: int | None
 
 
+class Hold(NamedTuple):
+    """A hold (models.AccessHold) from `starts` to `ends` (None: open), unix seconds."""
+
+    subscription: str
+    invoice: str
+    falls_to_free: bool
+    starts: int
+    ends: int | None
+
+
 class Given(NamedTuple):
     """What may be used: tier, gates, seats (None = unlimited)."""
 
@@ -120,24 +132,31 @@ class _Found(NamedTuple):
 
 
 def decide(
-    subscriptions: Mapping[str, Sequence[Step]], overrides: Sequence[Override], rules: Rules, now: int
+    subscriptions: Mapping[str, Sequence[Step]],
+    overrides: Sequence[Override],
+    rules: Rules,
+    now: int,
+    holds: Sequence[Hold] = (),
 ) -> Decision | None:
     """A customer's access at `now` (unix seconds).
 
     Args:
         subscriptions: the steps of each, in order of time.
         overrides: all the customer ever had.
+        holds: all there ever were on these subscriptions.
 
     Returns:
         None for a customer who never had a subscription nor an override.
     """
     lives = {stripe_id: _changes(steps) for stripe_id, steps in sorted(subscriptions.items()) if steps}
-    case = _Case(lives, sorted(overrides, key=lambda o: (o.starts, o.id)), rules)
+    ordered = sorted(overrides, key=lambda o: (o.starts, o.id))
+    case = _Case(lives, ordered, rules, sorted(h for h in holds if h.subscription in lives))
     every = case.boundaries()
     if not every:
         return None
     # An event's second may lie a little ahead of our own clock; it counts all the same.
-    at = max(now, *(life[-1].second for life in lives.values())) if lives else now
+    told = [life[-1].second for life in lives.values()]
+    at = max(now, *told, *(hold.ends for hold in case.holds if hold.ends is not None)) if lives else now
     past = [second for second in every if second <= at]
     if not past:
         return None
@@ -174,10 +193,12 @@ def _changes(steps: Iterable[Step]) -> list[Step]:
 
 
 class _Case:
-    """One customer's subscriptions and overrides under the rules."""
+    """One customer's subscriptions, overrides and holds under the rules."""
 
-    def __init__(self, lives: Mapping[str, list[Step]], overrides: Sequence[Override], rules: Rules) -> None:
-        self.lives, self.overrides, self.rules = lives, overrides, rules
+    def __init__(
+        self, lives: Mapping[str, list[Step]], overrides: Sequence[Override], rules: Rules, holds: Sequence[Hold]
+    ) -> None:
+        self.lives, self.overrides, self.rules, self.holds = lives, overrides, rules, holds
         self._seconds = {stripe_id: [step.second for step in life] for stripe_id, life in lives.items()}
         self._graces = dict(self._grace_ends())
 
@@ -190,10 +211,11 @@ class _Case:
         """Those at which it changes without any event."""
         starts = {override.starts for override in self.overrides}
         ends = {override.ends for override in self.overrides if override.ends is not None}
-        return starts | ends | {end for end, _ in self._graces.values()}
+        holds = {second for hold in self.holds for second in (hold.starts, hold.ends) if second is not None}
+        return starts | ends | holds | {end for end, _ in self._graces.values()}
 
     def cause(self, second: int) -> str:
-        """What happened at a boundary: an event's id, or "override:…"."""
+        """What happened at a boundary: an event's id, "dunning:…" or "override:…"."""
         found = self.at(second)
         override = found.override
         if override is not None and override.starts == second:
@@ -206,6 +228,9 @@ class _Case:
         for _, (end, event_id) in sorted(self._graces.items()):
             if end == second:
                 return event_id
+        for hold in self.holds:
+            if second in (hold.starts, hold.ends):
+                return f"dunning:{hold.invoice}"
         over = next((o for o in reversed(self.overrides) if second in (o.ends, o.starts)), None)
         return f"override:{over.id}" if over else ""
 
@@ -234,9 +259,13 @@ class _Case:
 
     def _paid(self, now: Mapping[str, Step], second: int) -> _Found:
         giving, fallen = [], []
+        held = {hold.subscription: hold for hold in self.holds if _holds(hold, second)}
         for stripe_id, step in now.items():
             grace = self._graces.get((stripe_id, step.second))
-            if step.gives and (grace is None or second < grace[0]):
+            hold = held.get(stripe_id)
+            if step.gives and hold is not None:
+                fallen.append((hold.starts, stripe_id, Reason.DUNNING))
+            elif step.gives and (grace is None or second < grace[0]):
                 giving.append((stripe_id, step))
             else:
                 reason = Reason.GRACE_OVER if step.gives else _FALLEN.get(step.status, Reason.UNKNOWN)
@@ -247,10 +276,10 @@ class _Case:
         best = self._best(lines, resolved)
         if best is not None:
             stripe_id, step, tier = best
-            held = self._held(lines, resolved)
+            bought = self._bought(lines, resolved)
             told = [what for _, _, price, _ in lines if (what := resolved[price]).tier == tier.key]
             return _Found(
-                Given(tier.key, better_features(*(t.features for t, _ in held)), _seats(held)),
+                Given(tier.key, better_features(*(t.features for t, _ in bought)), _seats(bought)),
                 Reason(step.status),
                 stripe_id,
                 unmapped,
@@ -262,7 +291,9 @@ class _Case:
         else:
             _, stripe_id, reason = max(fallen, default=(0, "", Reason.NO_SUBSCRIPTION))
         told = list(resolved.values())
-        return self._fallen(reason, stripe_id or None, unmapped, _touched(told))
+        hold = held.get(stripe_id) if reason is Reason.DUNNING else None
+        fallback = self.rules.fallback if hold is None or hold.falls_to_free else None
+        return self._fallen(reason, stripe_id or None, unmapped, _touched(told), fallback)
 
     def _best(
         self, lines: Sequence[tuple[str, Step, str, int]], resolved: Mapping[str, Resolution]
@@ -275,7 +306,7 @@ class _Case:
                 best = stripe_id, step, tier
         return best
 
-    def _held(
+    def _bought(
         self, lines: Sequence[tuple[str, Step, str, int]], resolved: Mapping[str, Resolution]
     ) -> list[tuple[TierTerms, int]]:
         """Every tier that is paid for, with the quantity bought of it."""
@@ -286,9 +317,13 @@ class _Case:
         return [(self.rules.tiers[key], quantity) for key, quantity in sorted(bought.items())]
 
     def _fallen(
-        self, reason: Reason, stripe_id: str | None, unmapped: tuple[str, ...], touched: Iterable[tuple[int, str]]
+        self,
+        reason: Reason,
+        stripe_id: str | None,
+        unmapped: tuple[str, ...],
+        touched: Iterable[tuple[int, str]],
+        tier: TierTerms | None,
     ) -> _Found:
-        tier = self.rules.fallback
         changed = self.rules.policy_changed_at
         rules = (*touched, *([(changed, "policy")] if changed else []), *_tier_touched(tier))
         return _Found(given_by(tier), reason, stripe_id, unmapped, None, rules)
@@ -338,8 +373,8 @@ def _height(tier: TierTerms) -> tuple[int, str]:
     return tier.rank, tier.key
 
 
-def _holds(override: Override, second: int) -> bool:
-    return override.starts <= second and (override.ends is None or second < override.ends)
+def _holds(decided: Override | Hold, second: int) -> bool:
+    return decided.starts <= second and (decided.ends is None or second < decided.ends)
 
 
 def _touched(told: Iterable[Resolution]) -> list[tuple[int, str]]:

@@ -75,8 +75,8 @@ def learn(workspace_id: int, mode: Mode, batch: Sequence[Learned], now: datetime
     words.index(workspace_id, str(mode), [*named, *introductions.introduce(workspace_id, str(mode), chains)])
     facts = [(one.event_id, one.happened_at, fact) for one in batch for fact in one.facts]
     history.record(workspace_id, str(mode), facts, chains, learnt_at)
-    standing.collect(workspace_id, str(mode), [fact for *_, fact in facts], chains, links)
-    if not access.refresh(workspace_id, str(mode), access.Batch.of(batch, chains, catalogue.remapped), now):
+    held = standing.collect(workspace_id, str(mode), [fact for *_, fact in facts], chains, links)
+    if not access.refresh(workspace_id, str(mode), access.Batch.of(batch, chains, catalogue.remapped, held), now):
         recalculation.ask(workspace_id, "The tier of a product changed at Stripe", now, (mode,))
     run(_SYNC, (workspace_id, str(mode), max(one.happened_at for one in batch), now))
     owners = owned.owners()

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from billing.snapshots import Fact, Kind
 
-from .bulk import run, unique
+from .bulk import fetch, unique
 from .failures import refail
 from .timeline import Chain
 
@@ -25,7 +25,7 @@ WITH touched AS MATERIALIZED (
     JOIN billing_paymentlink l ON l.workspace_id = %(ws)s AND l.mode = %(mode)s AND l.payment = t.id
     JOIN billing_invoice i ON i.workspace_id = %(ws)s AND i.mode = %(mode)s AND i.stripe_id = l.invoice
     WHERE i.subscription IS NOT NULL
-)
+), stood AS (
 UPDATE billing_subscription s
 SET payment_status = stands.status, failed_attempts = stands.failed, last_paid_at = stands.paid_at
 FROM (
@@ -63,15 +63,21 @@ FROM (
 WHERE s.workspace_id = %(ws)s AND s.mode = %(mode)s AND s.stripe_id = stands.id
     AND (s.payment_status, s.failed_attempts, s.last_paid_at)
         IS DISTINCT FROM (stands.status, stands.failed, stands.paid_at)
+)
+SELECT DISTINCT h.customer FROM touched JOIN billing_accesshold h
+    ON h.workspace_id = %(ws)s AND h.mode = %(mode)s AND h.subscription = touched.id
 """  # noqa: S608 - all names are our own
 
 
 def collect(
     workspace_id: int, mode: str, facts: Iterable[Fact], chains: Sequence[Chain], links: Sequence[tuple[str, str]]
-) -> None:
+) -> set[str]:
     """Bring failures, and how subscriptions stand, in line with what a batch taught; at most three statements.
 
     Facts, links and the states of the chains must be written already. Any order of batches gives the same rows.
+
+    Returns:
+        The customers of whom a subscription that the batch touched is or was held back (models.AccessHold).
     """
     failing = refail(workspace_id, mode, facts, chains, links)
     billed = (chain.last.whole["subscription"] for chain in chains if chain.kind is Kind.INVOICE)
@@ -87,4 +93,5 @@ def collect(
             "subscriptions": subscriptions,
             "payments": payments,
         }
-        run(_STAND, params)
+        return {row[0] for row in fetch(_STAND, params)}
+    return set()

@@ -2,6 +2,7 @@
 
 from .access import (
     Access,
+    AccessHold,
     AccessOverride,
     AccessPolicy,
     MappingKind,
@@ -26,6 +27,7 @@ __all__ = [
     "OPEN_END",
     "RULES",
     "Access",
+    "AccessHold",
     "AccessOverride",
     "AccessPolicy",
     "BillingSettings",

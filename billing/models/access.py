@@ -134,13 +134,46 @@ class AccessOverride(BillingModel):
         return f"{self.get_effect_display()} {self.tier or 'no tier'} for {self.customer}"
 
 
+class AccessHold(BillingModel):
+    """A subscription gives nothing while an invoice of it is not paid: decided by dunning, from `starts_at` on.
+
+    It ends by itself when the invoice is paid or voided, earlier when it is lifted. `falls_to_free` False: who has
+    nothing else has no access, whatever tier the policy gives to those who do not pay.
+    """
+
+    customer = models.TextField()
+    subscription = models.TextField()
+    invoice = models.TextField()
+    falls_to_free = models.BooleanField(default=True)
+    starts_at = models.DateTimeField()
+    lifted_at = models.DateTimeField(null=True)
+    lifted_by = models.TextField(default="")
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("workspace", "mode", "invoice"),
+                name="access_hold_unique",
+                condition=models.Q(lifted_at=None),
+            ),
+        )
+        indexes = (
+            models.Index(fields=("workspace", "mode", "customer"), name="access_hold_customer"),
+            models.Index(fields=("workspace", "mode", "subscription"), name="access_hold_subscription"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.subscription} gives nothing until {self.invoice} is paid"
+
+
 class Access(BillingModel):
     """What one customer may use now, since when and because of what: a row for all with a subscription or override.
 
     Derived from the versions of the customer's subscriptions, the mappings, tiers, policy and overrides. `tier` null =
     no access; `seats` null = unlimited. `reason` is a word of `billing.access.Reason`; `cause` the id of the event that
-    brought this about, or the rule: "mapping:…", "tier:…", "policy", "override:…". `unmapped` are prices of running
-    subscriptions that give no tier because nobody said which. At `until` it changes by itself.
+    brought this about, or the rule: "mapping:…", "tier:…", "policy", "override:…", "dunning:…" with the invoice that is
+    not paid. `unmapped` are prices of running subscriptions that give no tier because nobody said which. At `until` it
+    changes by itself.
     """
 
     customer = models.TextField()

@@ -19,6 +19,7 @@ REASONS: Final = {
     Reason.UNMAPPED: "They pay for a price that nobody has given a plan yet.",
     Reason.ADD_ON: "What they pay for is an add-on, which gives no plan.",
     Reason.GRACE_OVER: "Past due for longer than the grace that is given.",
+    Reason.DUNNING: "Downgraded by dunning: an invoice is not paid.",
     Reason.UNPAID: "Stripe has stopped trying to collect.",
     Reason.PAUSED: "The subscription is paused.",
     Reason.INCOMPLETE: "The first payment has not succeeded.",
@@ -69,7 +70,12 @@ def gate_in_words(gate: Gate) -> str:
 
 def _rule(cause: str) -> str:
     what, _, which = cause.partition(":")
-    words = {"mapping": "the plan of a price was changed", "tier": "a plan was changed", "override": "an override"}
+    words = {
+        "mapping": "the plan of a price was changed",
+        "tier": "a plan was changed",
+        "override": "an override",
+        "dunning": "dunning of an invoice",
+    }
     if what == "policy":
         return "the rule for customers who do not pay was changed"
     return f"{words.get(what, what)} ({which})" if which else words.get(what, what)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from billing.access.decide import Override, Step
+from billing.access.decide import Hold, Override, Step
 from billing.access.rules import MappingTerms, PriceTerms, Rules, default_tiers
 from billing.access.tiers import DEFAULT_FREE, TierTerms
 from billing.actions.bulk import fetch
@@ -86,6 +86,20 @@ CROSS JOIN LATERAL (
     WHERE workspace_id = %(ws)s AND mode = %(mode)s AND customer = m.customer OFFSET 0
 ) o
 UNION ALL
+SELECT 'hold', jsonb_build_array(m.customer, h.subscription, h.invoice, h.falls_to_free,
+                                 floor(extract(epoch FROM h.starts_at))::bigint,
+                                 least(floor(extract(epoch FROM h.lifted_at))::bigint, h.over))
+FROM mine m
+CROSS JOIN LATERAL (
+    SELECT h.*, CASE i.status
+        WHEN 'paid' THEN coalesce(floor(extract(epoch FROM i.paid_at))::bigint, i.position / 2)
+        WHEN 'void' THEN coalesce(floor(extract(epoch FROM i.voided_at))::bigint, i.position / 2) END AS over
+    FROM billing_accesshold h
+    LEFT JOIN billing_invoice i
+        ON i.workspace_id = %(ws)s AND i.mode = %(mode)s AND i.stripe_id = h.invoice
+    WHERE h.workspace_id = %(ws)s AND h.mode = %(mode)s AND h.customer = m.customer OFFSET 0
+) h
+UNION ALL
 SELECT 'access', jsonb_build_array(a.customer, a.tier, a.features, a.seats, a.reason,
                                    floor(extract(epoch FROM a.since))::bigint, a.cause, a.subscription, a.unmapped,
                                    a.overridden, floor(extract(epoch FROM a.until))::bigint)
@@ -132,6 +146,7 @@ class Cases:
     customers: list[str] = field(default_factory=list)
     subscriptions: dict[str, dict[str, list[Step]]] = field(default_factory=dict)
     overrides: dict[str, list[Override]] = field(default_factory=dict)
+    holds: dict[str, list[Hold]] = field(default_factory=dict)
     stored: dict[str, dict[str, Any]] = field(default_factory=dict)
     announced: set[str] = field(default_factory=set)
     rules: Rules = field(default_factory=Rules)
@@ -181,6 +196,8 @@ def load(
         steps += [step] if steps else _first(step, created, ended)
     for customer, *row in told.get("override", ()):
         cases.overrides.setdefault(customer, []).append(Override(*row))
+    for customer, *row in told.get("hold", ()):
+        cases.holds.setdefault(customer, []).append(Hold(*row))
     return cases
 
 

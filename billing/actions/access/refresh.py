@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -51,9 +51,20 @@ class Batch:
     why: str = ""
 
     @classmethod
-    def of(cls, lessons: Sequence[Learned], chains: Iterable[Chain], remapped: Iterable[tuple[type, str]]) -> Batch:
-        """From what was learnt, the subscriptions' chains that it touched, and `Catalogue.remapped`."""
+    def of(
+        cls,
+        lessons: Sequence[Learned],
+        chains: Sequence[Chain],
+        remapped: Iterable[tuple[type, str]],
+        held: Collection[str] = (),
+    ) -> Batch:
+        """From what was learnt, the chains that it touched, `Catalogue.remapped`, and the customers of whom something
+        is held back that the batch may have set free (`standing.collect`)."""
         batch = cls(seconds={one.event_id: one.happened_at for one in lessons})
+        for customer in held:
+            told = [v for c in chains if c.last.whole.get("customer") == customer for v in c.versions]
+            newest = max(told, key=lambda v: (v.event_id in batch.seconds, v.position, v.event_id), default=None)
+            batch.customers[customer] = newest.event_id if newest else ""
         for chain in (chain for chain in chains if chain.kind is Kind.SUBSCRIPTION):
             batch.uses |= _uses(chain)
             if _moved(chain):
@@ -113,7 +124,8 @@ def rows(cases: Cases, now: datetime) -> dict[str, tuple[dict[str, Any], Decisio
     second = int(now.timestamp())
     for customer in cases.customers:
         lives, overrides = cases.subscriptions.get(customer, {}), cases.overrides.get(customer, [])
-        if (decision := decide(lives, overrides, cases.rules, second)) is not None:
+        holds = cases.holds.get(customer, [])
+        if (decision := decide(lives, overrides, cases.rules, second, holds)) is not None:
             decided[customer] = (_row(customer, decision), decision)
     return decided
 
