@@ -16,6 +16,7 @@ from pqintel.workspaces.models import User, Workspace
 from pqintel.workspaces.roles import Role
 from tests import (
     factories_digest,  # noqa: F401 - `factory_of` finds what is there
+    factories_dunning,  # noqa: F401 - `factory_of` finds what is there
     flushing,
 )
 from tests.factories import MembershipFactory, UserFactory, WorkspaceFactory

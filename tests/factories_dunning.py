@@ -1,0 +1,57 @@
+"""Rows of the dunning room for tests."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import factory
+
+from dunning import models as dunning
+from dunning.plan import Plan
+from tests.factories import THEN, RecordFactory
+
+
+class PolicyFactory(RecordFactory):
+    """The defaults."""
+
+    class Meta:
+        model = dunning.Policy
+
+
+class ExclusionFactory(RecordFactory):
+    class Meta:
+        model = dunning.Exclusion
+
+    kind = dunning.ExclusionKind.CUSTOMER
+    value = factory.Sequence(lambda n: f"cus_{n:014}")
+    created_at = THEN
+    created_by = "ada@example.com"
+
+
+class CaseFactory(RecordFactory):
+    """49.00 unpaid since THEN, by the default terms; the first reminder is next."""
+
+    class Meta:
+        model = dunning.Case
+
+    invoice = factory.Sequence(lambda n: f"in_{n:014}")
+    customer = factory.Sequence(lambda n: f"cus_{n:014}")
+    subscription = factory.Sequence(lambda n: f"sub_{n:014}")
+    amount = 4900
+    currency = "usd"
+    opened_at = THEN
+    settles_at = THEN + timedelta(minutes=5)
+    decline = "soft"
+    plan = factory.LazyFunction(lambda: Plan().document())
+    next_step = "first"
+    next_step_at = THEN + timedelta(days=3)
+
+
+class CaseEntryFactory(RecordFactory):
+    class Meta:
+        model = dunning.CaseEntry
+
+    invoice = factory.Sequence(lambda n: f"in_{n:014}")
+    kind = dunning.EntryKind.OPENED
+    at = THEN
+    text = "The first attempt failed."
