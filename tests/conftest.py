@@ -15,6 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from pqintel.workspaces.models import User, Workspace
 from pqintel.workspaces.roles import Role
 from tests import (
+    factories_alerts,  # noqa: F401 - `factory_of` finds what is there
     factories_digest,  # noqa: F401 - `factory_of` finds what is there
     factories_dunning,  # noqa: F401 - `factory_of` finds what is there
     flushing,
