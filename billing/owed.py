@@ -9,6 +9,7 @@ from typing import Final
 
 from .actions.bulk import fetch, unique
 from .actions.standing import COVERED
+from .links import payment_page
 from .modes import Mode
 from .money import Money
 
@@ -32,7 +33,10 @@ class DebtState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Debt:
-    """One invoice's debt as it is now; `open` is what of it remains to be paid. `payment_url`: Stripe's own page."""
+    """One invoice's debt as it is now; `open` is what of it remains to be paid.
+
+    `payment_url`: Stripe's own page for the payer, where there is one that can be linked (billing.links).
+    """
 
     invoice: str
     state: DebtState
@@ -70,6 +74,6 @@ def debts(workspace_id: int, mode: Mode, invoices: Iterable[str]) -> dict[str, D
         return {}
     rows = fetch(_DEBTS, {"ws": workspace_id, "mode": str(mode), "invoices": wanted})
     return {
-        invoice: Debt(invoice, DebtState(state), Money(remaining, currency), customer, subscription, url)
+        invoice: Debt(invoice, DebtState(state), Money(remaining, currency), customer, subscription, payment_page(url))
         for invoice, remaining, currency, customer, subscription, url, state in rows
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from billing.links import payment_page
 from billing.lists.filters import Filter
 from billing.lists.history import HISTORY, HistoryRow
 from billing.lists.invoices import INVOICES, InvoiceRow
@@ -50,12 +51,11 @@ def invoice_page(place: Place, stripe_id: str, after: str = "", before: str = ""
         ("Paid", record.amount_paid),
         ("Remaining", record.amount_remaining),
     )
-    url = record.hosted_invoice_url or ""
     return InvoicePage(
         record=record,
         row=row,
         amounts=[(label, Money(minor, record.currency)) for label, minor in amounts if minor is not None],
-        hosted_url=url if url.startswith("https://") else None,
+        hosted_url=payment_page(record.hosted_invoice_url),
         payments=PAYMENTS.rows(place, payments),
         history=newest(HISTORY, place, Filter(object_id=stripe_id), LINES),
         versions=versions(place, Kind.INVOICE, stripe_id, after, before, record.currency),
