@@ -15,7 +15,7 @@ from billing.metrics.definitions import DEFINITIONS, FAILURES, Definition, Span
 from billing.metrics.explain import Converted, Explanation, Failed, Part, Question, Row, explain
 from billing.metrics.ledger import EVERYBODY, ledger
 from billing.metrics.periods import Period, chosen
-from billing.metrics.recovery import Recovery, recovery_by_month
+from billing.metrics.recovery import Recovery, recovery, recovery_by_month
 from billing.modes import Mode
 from billing.money import Money
 from billing.names import PlanName, customer_labels, plan_names
@@ -81,10 +81,20 @@ class FailedLine:
 
 
 @dataclass(frozen=True)
+class CurrencyLine:
+    """The number in one currency, and the address of its own page."""
+
+    currency: str
+    text: str
+    query: str
+
+
+@dataclass(frozen=True)
 class NumberPage:
     """`formula` is the definition's with the figures put in, "" where the number is a plain sum of its rows.
 
-    `part` names the plan or tier that the number is narrowed to.
+    `part` names the plan or tier that the number is narrowed to. `by_currency`: what cannot be told of all currencies
+    in one, in each of them; None where the number is one.
     """
 
     definition: Definition
@@ -99,6 +109,7 @@ class NumberPage:
     rows: tuple[RowLine, ...]
     converted: tuple[ConvertedLine, ...]
     failed: tuple[FailedLine, ...]
+    by_currency: tuple[CurrencyLine, ...] | None
     months: tuple[Recovery, ...]
     total: str
     missing: tuple[str, ...]
@@ -154,6 +165,9 @@ def _page(workspace: Workspace, mode: Mode, found: Explanation, key: str, error:
     changes = definition.span is Span.PERIOD and definition.slug not in FAILURES
     value = rows.amount if asked.narrowed else found.value
     text = signed(value) if changes and isinstance(value, Money) else shown(value, definition.unit)
+    by_currency = _by_currency(workspace, mode, found) if definition.slug in FAILURES and key == ALL else None
+    if by_currency is not None:
+        text = ", ".join(f"{line.text} in {line.currency.upper()}" for line in by_currency) or "None"
     operands = tuple(
         OperandLine(
             operand.name, shown(operand.value, operand.definition.unit), operand.definition.slug,
@@ -177,6 +191,7 @@ def _page(workspace: Workspace, mode: Mode, found: Explanation, key: str, error:
             FailedLine(row, labels.get(row.customer, row.customer), DEFINITIONS[row.outcome].title)
             for row in rows.failed
         ),
+        by_currency=by_currency,
         months=_months(workspace, mode, found) if definition.slug == "recovery_rate" else (),
         total="" if rows.amount is None else figures.money(rows.amount),
         missing=tuple(f"{rate.currency.upper()} on {rate.day:%-d %B %Y}" for rate in found.missing),
@@ -210,6 +225,18 @@ def _months(workspace: Workspace, mode: Mode, found: Explanation) -> tuple[Recov
     year = Period(month_before(last, 11), last)
     by_currency = recovery_by_month(workspace.pk, mode, year, ZoneInfo(workspace.timezone))
     return tuple(by_currency.get(found.question.currency, ()))
+
+
+def _by_currency(workspace: Workspace, mode: Mode, found: Explanation) -> tuple[CurrencyLine, ...]:
+    """A number of failed payments in each currency: in one, each failure would need the rate of its own day."""
+    asked, slug = found.question, found.definition.slug
+    by_month = recovery_by_month(workspace.pk, mode, asked.period, ZoneInfo(workspace.timezone))
+    lines = []
+    for currency, months in sorted(by_month.items()):
+        sums = recovery(months, currency)
+        value = sums.rate if slug == "recovery_rate" else getattr(sums, slug)
+        lines.append(CurrencyLine(currency, shown(value, found.definition.unit), question(currency, asked.period)))
+    return tuple(lines)
 
 
 def _row(row: Row, labels: Mapping[str, str], plans: Mapping[str, PlanName], currency: str) -> RowLine:

@@ -104,7 +104,7 @@ def _words(kind: str, before: dict[str, Any], after: dict[str, Any]) -> tuple[st
         case "event.quarantined" | "event.replayed" | "event.dismissed":
             return _handling(kind, after)
         case "sync.gap":
-            days = (str(after.get(name) or "")[:10] for name in ("starts", "ends"))
+            days = dict.fromkeys(str(after.get(name) or "")[:10] for name in ("starts", "ends"))
             return "Events lost", " to ".join(days), _BAD
         case "price.unmapped":
             return "Price without a plan", str(after.get("price") or ""), _BAD

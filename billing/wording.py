@@ -66,7 +66,7 @@ class Moved:
 def moved(
     before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, plans: Mapping[str, PlanName], currency: str
 ) -> tuple[Moved, ...]:
-    """The fields of a line of history in words, in the order of their labels.
+    """The fields of a line of history in words, in the order of their labels; what is empty or stayed is left out.
 
     Args:
         before: the fields as they were; None where nothing was known before or nothing moved.
@@ -75,17 +75,22 @@ def moved(
     """
     now = after or {}
     code = now.get("currency") or (before or {}).get("currency") or currency
+    known = before or {}
     fields = [
         Moved(
             name,
             label(name),
-            None if before is None else say(name, before.get(name), plans, code),
+            say(name, known[name], plans, code) if name in known else None,
             say(name, value, plans, code),
         )
         for name, value in now.items()
-        if name not in _LEFT_OUT and not (before is None and (value is None or value is False or value in ("", [])))
+        if name not in _LEFT_OUT and (known[name] != value if name in known else not _empty(value))
     ]
     return tuple(sorted(fields, key=lambda field: (field.name != "status", field.label)))
+
+
+def _empty(value: Any) -> bool:
+    return value is None or value is False or value in ("", [])
 
 
 def label(name: str) -> str:

@@ -46,6 +46,12 @@ class Period:
         return self.first - timedelta(days=1)
 
     @property
+    def in_words(self) -> str:
+        """`1 Nov 2026 to 30 Nov 2026`, and of one day `1 Nov 2026`."""
+        first, last = f"{self.first:%-d %b %Y}", f"{self.last:%-d %b %Y}"
+        return last if first == last else f"{first} to {last}"
+
+    @property
     def eve_only(self) -> Period:
         return Period(self.eve, self.eve)
 

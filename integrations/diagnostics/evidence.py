@@ -22,6 +22,7 @@ from pqintel.workspaces.plans import allowance
 
 from .lag import Lag, lag_of
 from .signing import REASONS, signing
+from .words import questions
 
 MONTH: Final = timedelta(days=30)
 _RESULTS: Final[dict[str, str]] = {
@@ -61,8 +62,8 @@ SELECT reason, hour, count, last_at FROM integrations_refuseddelivery
 WHERE workspace_id = %(ws)s AND connection_id = %(conn)s AND hour > %(month)s ORDER BY hour
 """
 _READS: Final = """
-SELECT what, count(*), count(*) FILTER (WHERE tries > 0), max(failure), min(due_at) FROM integrations_read
-WHERE workspace_id = %(ws)s AND connection_id = %(conn)s AND done_at IS NULL GROUP BY 1 ORDER BY 1
+SELECT split_part(what, ':', 1), count(*), count(*) FILTER (WHERE tries > 0), max(failure), min(due_at)
+FROM integrations_read WHERE workspace_id = %(ws)s AND connection_id = %(conn)s AND done_at IS NULL GROUP BY 1 ORDER BY 1
 """
 
 
@@ -101,6 +102,11 @@ class OpenReads:
     failing: int
     failure: str | None
     due_at: datetime
+
+    @property
+    def in_words(self) -> str:
+        """`3 prices`, `1 invoice’s payments`: whatever the question is about."""
+        return questions(self.what, self.count)
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,9 +191,11 @@ def _wrong_about_money(e: Evidence, recovery: RecoveryStatus, compared: RunStatu
             "Read the reasons under “Set aside” and replay them: history is repaired, whatever came meanwhile.",
         )
     for gap in recovery.gaps:
+        first, last = f"{gap.starts:%-d %b %Y}", f"{gap.ends:%-d %b %Y}"
+        days = f"of {last}" if first == last else f"from {first} to {last}"
         yield Finding(
             Tone.LOOK,
-            f"The events from {gap.starts:%-d %b %Y} to {gap.ends:%-d %b %Y} are lost: Stripe keeps them for 30 days.",
+            f"The events {days} are lost: Stripe keeps them for 30 days.",
             "A comparison with Stripe puts the objects right; what happened in between stays unknown.",
         )
     if recovery.failure:

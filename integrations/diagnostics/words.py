@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Final
 
 
 def many(count: int, one: str, more: str | None = None) -> str:
@@ -13,6 +14,21 @@ def many(count: int, one: str, more: str | None = None) -> str:
 def events_are(count: int) -> str:
     """`1 event is`, `3 events are`."""
     return "1 event is" if count == 1 else f"{count:,} events are"
+
+
+_ABOUT: Final = {
+    "discount": ("discount’s terms", "discounts’ terms"),
+    "coupon": ("coupon’s terms", "coupons’ terms"),
+    "price": ("price’s details", "prices’ details"),
+    "checkout": ("checkout session", "checkout sessions"),
+    "invoice_payments": ("invoice’s payments", "invoices’ payments"),
+}
+"""What Stripe is asked about (integrations.stripe.reads), where the plain word says too little."""
+
+
+def questions(what: str, count: int) -> str:
+    """`3 invoices’ payments`, `1 customer`: so many questions of a sort."""
+    return many(count, *_ABOUT.get(what, (what.replace("_", " "),)))
 
 
 def ago(now: datetime, moment: datetime) -> str:

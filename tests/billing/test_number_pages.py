@@ -25,7 +25,9 @@ from tests.factories import (
     ConnectionFactory,
     CustomerFactory,
     ExchangeRateFactory,
+    FailureFactory,
     HistoryEntryFactory,
+    InvoiceFactory,
     MrrSpanFactory,
     RecalculationFactory,
     SyncStateFactory,
@@ -125,6 +127,28 @@ def test_all_currencies_need_rates_and_say_so(workspace: Workspace, viewer_clien
     assert "€53.55" in viewer_client.get(page).content.decode()
 
 
+def test_failed_payments_of_all_currencies_are_told_in_each(workspace: Workspace, viewer_client: Client) -> None:
+    page = "/w/acme/test/numbers/{}/?currency=all"
+    assert "Nothing failed in these days" in viewer_client.get(page.format("failed")).content.decode()
+    at = datetime.now(UTC) - timedelta(days=2)
+    FailureFactory(workspace=workspace, invoice="in_1", amount=4900, happened_at=at)
+    FailureFactory(workspace=workspace, invoice="in_2", amount=700, currency="jpy", happened_at=at)
+    FailureFactory(workspace=workspace, mode="live", amount=1, currency="eur", happened_at=at)
+    FailureFactory(workspace=WorkspaceFactory(), amount=1, currency="eur", happened_at=at)
+    InvoiceFactory(workspace=workspace, stripe_id="in_1", status="paid")
+    failed = viewer_client.get(page.format("failed"))
+    number = failed.context["number"]
+    assert number.text == "¥700 in JPY, $49.00 in USD"
+    told = [(line.currency, line.text, line.query.partition("&")[0]) for line in number.by_currency]
+    assert told == [("jpy", "¥700", "currency=jpy"), ("usd", "$49.00", "currency=usd")]
+    assert "Nothing stands behind" not in failed.content.decode()
+    rate = viewer_client.get(page.format("recovery_rate"))
+    assert rate.context["number"].text == "0.00% in JPY, 100.00% in USD"
+    assert "n/a" not in rate.content.decode()
+    one = viewer_client.get(page.format("failed").replace("all", "usd")).context["number"]
+    assert (one.text, one.by_currency) == ("$49.00", None)
+
+
 @pytest.mark.parametrize(
     "query",
     ["currency=u$d", "from=x", "page=-1", f"page={'9' * 5000}", "page=000000", "to=0001-01-01", "price=%00"],
@@ -149,8 +173,8 @@ def test_what_is_scheduled_is_as_of_now_whatever_days_are_looked_at(
     past = "?currency=usd&from=2026-01-01&to=2026-01-31"
     text = viewer_client.get(f"/w/acme/test/numbers/scheduled_churn/{past}").content.decode()
     assert "<span>As of now</span>" in text
-    assert "31 January 2026" not in text
-    assert "<span>31 January 2026</span>" in viewer_client.get(f"/w/acme/test/numbers/mrr/{past}").content.decode()
+    assert "31 Jan 2026" not in text
+    assert "<span>31 Jan 2026</span>" in viewer_client.get(f"/w/acme/test/numbers/mrr/{past}").content.decode()
 
 
 def test_days_without_mrr_are_not_taken_for_a_workspace_without_any(

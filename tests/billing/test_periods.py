@@ -69,3 +69,8 @@ def test_a_period_is_its_days() -> None:
     assert month_of(TODAY) == Period(date(2026, 5, 1), TODAY)
     with pytest.raises(ValueError, match="ends before it begins"):
         Period(TODAY, date(2026, 5, 19))
+
+
+def test_one_day_is_told_as_one_day() -> None:
+    assert Period(TODAY, TODAY).in_words == "20 May 2026"
+    assert Period(date(2026, 5, 1), TODAY).in_words == "1 May 2026 to 20 May 2026"

@@ -57,3 +57,9 @@ def test_a_report_leaves_out_what_is_empty() -> None:
 def test_prices_are_gathered_from_whatever_shape() -> None:
     entries = [None, {}, {"items": None}, {"items": ["odd", {"price": None}, {"price": "price_1"}]}]
     assert prices_in(entries) == {"price_1"}
+
+
+def test_what_stayed_or_was_never_told_is_left_out() -> None:
+    before = {"tier": "growth", "seats": 5, "by": None}
+    after = {"tier": "growth", "seats": None, "by": None, "reason": "", "cause": "mapping"}
+    assert [str(field) for field in moved(before, after, {}, "")] == ["Cause: mapping", "Seats: 5 → unlimited"]

@@ -102,6 +102,19 @@ class TestEvidence:
         for text in ("type.2", "type.3", "evt_2", "evt_3", "broken 3", "person2@example.com", "in_2", "in_3"):
             assert text not in html
 
+    def test_names_what_stripe_is_asked_in_words_discounts_together(
+        self, workspace: Workspace, viewer_client: Client
+    ) -> None:
+        row = ConnectionFactory(workspace=workspace)
+        for what in ("discount:di_1", "discount:di_2", "invoice_payments", "price"):
+            ReadFactory(connection=row, what=what)
+        assert [one.in_words for one in seen(viewer_client).reads] == [
+            "2 discounts’ terms", "1 invoice’s payments", "1 price’s details",
+        ]  # fmt: skip
+        html = viewer_client.get(PAGE).content.decode()
+        assert "invoice_payments" not in html
+        assert "di_1" not in html
+
     def test_is_counted_by_day_week_and_month(self, workspace: Workspace, viewer_client: Client) -> None:
         row = ConnectionFactory(workspace=workspace)
         now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)

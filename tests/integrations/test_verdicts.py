@@ -212,6 +212,10 @@ def test_invoices_and_what_the_comparison_with_stripe_says() -> None:
         "2 differences to Stripe left, about 49.00 USD, 500 JPY.",
         ["The last comparison with Stripe ended early: Stripe asks to slow down."],
     )
+    hours: Any = SimpleNamespace(starts=NOW, ends=NOW)
+    assert told(invoices_agree(WELL, replace(RECOVERED, gaps=[hours]), COMPARED))[1] == (
+        f"The events of {NOW:%-d %b %Y} are lost: Stripe keeps them for 30 days."
+    )
     gap: Any = SimpleNamespace(starts=NOW - 40 * DAY, ends=NOW - 30 * DAY)
     lost = replace(RECOVERED, gaps=[gap], failure="No key.")
     assert told(invoices_agree(WELL, lost, COMPARED)) == (

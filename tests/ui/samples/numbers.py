@@ -18,7 +18,7 @@ from billing.metrics.recovery import Recovery
 from billing.models import BillingSettings
 from billing.money import Money
 from billing.names import PlanName
-from billing.numbers_page import ConvertedLine, FailedLine, NumberPage, OperandLine, PartLine, RowLine
+from billing.numbers_page import ConvertedLine, CurrencyLine, FailedLine, NumberPage, OperandLine, PartLine, RowLine
 
 from .billing import MONTH, TODAY, usd
 from .shell import NOW, USER, Page, nav
@@ -53,6 +53,7 @@ def number(slug: str, text: str, **changes: Any) -> NumberPage:
         "rows": (),
         "converted": (),
         "failed": (),
+        "by_currency": None,
         "months": (),
         "total": "$147.00",
         "missing": (),
@@ -109,6 +110,15 @@ def unknown() -> NumberPage:
     return number("mrr", "n/a", key="all", missing=missing, error="The period ends before it begins.", rows_of=0)
 
 
+def per_currency(*lines: CurrencyLine) -> NumberPage:
+    return number(
+        "failed",
+        ", ".join(f"{line.text} in {line.currency.upper()}" for line in lines) or "None",
+        key="all",
+        by_currency=lines,
+    )
+
+
 def cohorts() -> CohortsPage:
     def cells(months: int, by: int) -> tuple[Cell, ...]:
         parts = [Fraction(max(100 - by * n, 0), 100) for n in range(months)]
@@ -136,6 +146,9 @@ def pages() -> Iterator[tuple[str, Page]]:
     """One page a state."""
     shell = {"nav": nav("test", "dashboard"), "user": USER}
     for name, shown in (("new", new()), ("rate", rate()), ("all", all_in_one()), ("unknown", unknown())):
+        yield f"number-{name}", Page("billing/numbers/number.html", {**shell, "number": shown})
+    currencies = (CurrencyLine("usd", "$1,200.00", "currency=usd"), CurrencyLine("jpy", "¥4,900", "currency=jpy"))
+    for name, shown in (("currencies", per_currency(*currencies)), ("no-currency", per_currency())):
         yield f"number-{name}", Page("billing/numbers/number.html", {**shell, "number": shown})
     yield "cohorts", Page("billing/numbers/cohorts.html", {**shell, "cohorts": cohorts()})
     nothing = CohortsPage("", (), (), (), "")
