@@ -63,7 +63,8 @@ WHERE workspace_id = %(ws)s AND connection_id = %(conn)s AND hour > %(month)s OR
 """
 _READS: Final = """
 SELECT split_part(what, ':', 1), count(*), count(*) FILTER (WHERE tries > 0), max(failure), min(due_at)
-FROM integrations_read WHERE workspace_id = %(ws)s AND connection_id = %(conn)s AND done_at IS NULL GROUP BY 1 ORDER BY 1
+FROM integrations_read WHERE workspace_id = %(ws)s AND connection_id = %(conn)s AND done_at IS NULL
+GROUP BY 1 ORDER BY 1
 """
 
 
