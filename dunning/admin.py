@@ -6,7 +6,17 @@ from django.contrib import admin
 
 from pqintel.workspaces.staff import TenantAdmin
 
-from .models import Case, CaseEntry, Exclusion, Policy
+from .models import (
+    Case,
+    CaseEntry,
+    Exclusion,
+    Letter,
+    LetterPolicy,
+    LetterText,
+    Policy,
+    Sender,
+    Unsubscribed,
+)
 
 
 @admin.register(Policy)
@@ -47,3 +57,58 @@ class CaseEntryAdmin(TenantAdmin):
     list_display = ("at", "invoice", "kind", "text", "by", "workspace", "mode")
     list_filter = ("mode", "kind")
     found_by = ("invoice", "key")
+
+
+@admin.register(Letter)
+class LetterAdmin(TenantAdmin):
+    """Letters and what became of them; what they say is the workspace's own affair."""
+
+    list_display = (
+        "created_at",
+        "workspace",
+        "mode",
+        "kind",
+        "customer",
+        "state",
+        "reason",
+        "tries",
+        "sent_at",
+        "possible_duplicate",
+    )
+    list_filter = ("state", "mode", "kind")
+    found_by = ("customer", "dedupe_key", "to")
+    hidden = ("subject", "body", "facts", "payment_url", "mail")
+
+
+@admin.register(LetterText)
+class LetterTextAdmin(TenantAdmin):
+    """Which kinds of letters have a text of the workspace's own, or are turned off."""
+
+    list_display = ("workspace", "mode", "kind", "enabled", "changed_by", "changed_at")
+    list_filter = ("mode", "kind")
+    hidden = ("subject", "body")
+
+
+@admin.register(LetterPolicy)
+class LetterPolicyAdmin(TenantAdmin):
+    """Who said whether customers get letters."""
+
+    list_display = ("workspace", "mode", "wanted", "answered_by", "answered_at")
+    list_filter = ("mode", "wanted")
+
+
+@admin.register(Sender)
+class SenderAdmin(TenantAdmin):
+    """Who letters are from."""
+
+    list_display = ("workspace", "name", "address", "verified_at", "reply_to")
+    found_by = ("address",)
+
+
+@admin.register(Unsubscribed)
+class UnsubscribedAdmin(TenantAdmin):
+    """Addresses that want no letters but those about a payment that they owe."""
+
+    list_display = ("address", "workspace", "mode", "at")
+    list_filter = ("mode",)
+    found_by = ("address",)

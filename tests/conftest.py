@@ -18,6 +18,7 @@ from tests import (
     factories_alerts,  # noqa: F401 - `factory_of` finds what is there
     factories_digest,  # noqa: F401 - `factory_of` finds what is there
     factories_dunning,  # noqa: F401 - `factory_of` finds what is there
+    factories_letters,  # noqa: F401 - `factory_of` finds what is there
     flushing,
 )
 from tests.factories import MembershipFactory, UserFactory, WorkspaceFactory

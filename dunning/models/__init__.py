@@ -1,6 +1,7 @@
-"""Tables of the room: the policy, cases."""
+"""Tables of the room: the policy, cases, letters to customers."""
 
 from .cases import RUNNING, Case, CaseEntry, CaseState, EntryKind
+from .letters import Letter, LetterKind, LetterPolicy, LetterState, LetterText, Sender, Unsubscribed
 from .policy import MOST_DAYS, Exclusion, ExclusionKind, Policy
 
 __all__ = [
@@ -12,5 +13,12 @@ __all__ = [
     "EntryKind",
     "Exclusion",
     "ExclusionKind",
+    "Letter",
+    "LetterKind",
+    "LetterPolicy",
+    "LetterState",
+    "LetterText",
     "Policy",
+    "Sender",
+    "Unsubscribed",
 ]

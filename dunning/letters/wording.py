@@ -1,0 +1,148 @@
+"""Texts with placeholders: judged when they are typed, filled in when a letter is sent.
+
+A text is plain. Its paragraphs are set apart by empty lines; a placeholder is `$amount` or `${amount}`, and `$$` is a
+dollar sign. Nothing else means anything: braces, tags and the like stand for themselves. Values are never read for
+placeholders again. A paragraph that names a placeholder without a value is left out whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from string import Template
+from typing import Final
+from urllib.parse import urlsplit
+
+from dunning.models import LetterKind
+
+from .kinds import ALLOWED
+
+LONGEST_SUBJECT: Final = 150
+LONGEST_BODY: Final = 5_000
+LINK: Final = "payment_link"
+"""The one placeholder that becomes a link."""
+_PARAGRAPHS: Final = re.compile(r"\n[ \t]*\n\s*")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029]")
+
+
+class Unusable(ValueError):  # noqa: N818 - it names the outcome
+    """A text cannot be used; the words say why, to whoever typed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a paragraph. `url`: it is a link there."""
+
+    text: str
+    url: str = ""
+
+
+Paragraph = tuple[Piece, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A letter with its placeholders filled in."""
+
+    subject: str
+    paragraphs: tuple[Paragraph, ...]
+
+    @property
+    def text(self) -> str:
+        """The plain text: paragraphs with an empty line between them."""
+        return "\n\n".join("".join(piece.text for piece in paragraph) for paragraph in self.paragraphs) + "\n"
+
+
+def check_subject(kind: LetterKind, subject: str) -> str:
+    """The subject as it is kept. Raises Unusable: it is empty, too long, has line breaks or unknown placeholders."""
+    if _CONTROL.search(subject) or "\n" in subject:
+        raise Unusable("A subject is one line.")
+    subject = subject.strip()
+    if not subject:
+        raise Unusable("A letter needs a subject.")
+    if len(subject) > LONGEST_SUBJECT:
+        raise Unusable(f"A subject has {LONGEST_SUBJECT} characters at most.")
+    _check_placeholders(kind, subject)
+    if LINK in Template(subject).get_identifiers():
+        raise Unusable(f"${LINK} is for the text; a subject cannot be a link.")
+    return subject
+
+
+def check_body(kind: LetterKind, body: str) -> str:
+    """The text as it is kept, with "\\n" for line breaks. Raises Unusable."""
+    body = body.replace("\r\n", "\n").replace("\r", "\n").strip()
+    if not body:
+        raise Unusable("A letter needs a text.")
+    if len(body) > LONGEST_BODY:
+        raise Unusable(f"A text has {LONGEST_BODY} characters at most.")
+    if _CONTROL.search(body):
+        raise Unusable("The text has a character in it that is none of a text.")
+    _check_placeholders(kind, body)
+    return body
+
+
+def safe_url(url: str | None) -> str:
+    """The address of a payment page if it is one of https, else ""."""
+    if not url or _CONTROL.search(url) or any(c.isspace() for c in url):
+        return ""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return url if parts.scheme == "https" and parts.hostname else ""
+
+
+def fill(subject: str, body: str, facts: Mapping[str, str], payment_url: str | None) -> Wording:
+    """A text with its placeholders filled in. Never raises: what is not known or not valid is left out or as it is."""
+    values = {name: _one_line(value) for name, value in facts.items()}
+    values[LINK] = safe_url(payment_url)
+    head = "".join(values.get(name, "") if name else text for text, name in _split(subject))
+    found = (_pieces(paragraph, values) for paragraph in _PARAGRAPHS.split(body.strip()))
+    return Wording(_one_line(head)[:LONGEST_SUBJECT], tuple(paragraph for paragraph in found if paragraph))
+
+
+def _pieces(paragraph: str, values: Mapping[str, str]) -> Paragraph | None:
+    """A paragraph with its values; None where one is missing."""
+    pieces: list[Piece] = []
+    for text, name in _split(paragraph):
+        if name is None:
+            pieces.append(Piece(text))
+            continue
+        value = values.get(name, "")
+        if not value:
+            return None
+        pieces.append(Piece(value, value if name == LINK else ""))
+    return tuple(pieces)
+
+
+def _split(text: str) -> Iterator[tuple[str, str | None]]:
+    """The stretches of a text: (literal, None) or ("", the placeholder's name)."""
+    at = 0
+    for match in Template.pattern.finditer(text):
+        if match.start() > at:
+            yield text[at : match.start()], None
+        at = match.end()
+        name = match["named"] or match["braced"]
+        if name:
+            yield "", name
+        else:
+            yield "$" if match["escaped"] is not None else match.group(), None
+    if at < len(text):
+        yield text[at:], None
+
+
+def _check_placeholders(kind: LetterKind, text: str) -> None:
+    template = Template(text)
+    if not template.is_valid():
+        raise Unusable("A dollar sign stands before a placeholder. Write $$ for the sign itself.")
+    allowed = ALLOWED[kind]
+    for name in template.get_identifiers():
+        if name not in allowed:
+            raise Unusable(
+                f"${name} is no placeholder of this letter. There are: {', '.join(f'${n}' for n in allowed)}."
+            )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(_CONTROL.sub(" ", text).split())
