@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -42,6 +43,19 @@ def lines_of(workspace: Workspace, before: int | None, channel: Channel | None =
     found = list(rows.order_by("-id")[: PAGE + 1])
     shown = found[:PAGE]
     return [_line(row) for row in shown], shown[-1].pk if len(found) > PAGE else None
+
+
+def fates(workspace: Workspace, dedupe_keys: Collection[str]) -> dict[str, list[Line]]:
+    """What became of messages that were decided elsewhere: their deliveries by dedupe key, oldest first. One query."""
+    rows = Delivery.objects.filter(
+        workspace=workspace,
+        channel__in=Channel.objects.filter(workspace=workspace).values("pk"),  # so that the unique index finds them
+        dedupe_key__in=dedupe_keys,
+    )
+    found: dict[str, list[Line]] = {}
+    for row in rows.select_related("channel").defer("channel__secret").order_by("id"):
+        found.setdefault(row.dedupe_key, []).append(_line(row))
+    return found
 
 
 def _line(row: Delivery) -> Line:

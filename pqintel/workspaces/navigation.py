@@ -48,7 +48,7 @@ SECTIONS = {
     "integrations:channel_chat": "channels",
     "integrations:drift": "diagnostics",
 }
-NAMESPACES = {"billing": "dashboard", "integrations": "integrations"}
+NAMESPACES = {"billing": "dashboard", "integrations": "integrations", "digest": "digest"}
 # Pages of one object, which exists in one mode only: in the other one, the list that it would be in.
 LISTS = {
     "billing:customer": "billing:customers",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import accounts, billing, channels, connection, diagnosis, diagnostics, numbers, people, plans, records
+from . import accounts, billing, channels, connection, diagnosis, diagnostics, digests, numbers, people, plans, records
 from .shell import Page
 
 ERRORS = ("400", "403", "403_csrf", "404", "500", "503")
@@ -23,5 +23,6 @@ def pages() -> dict[str, Page]:
         people.pages(),
         accounts.pages(),
         plans.pages(),
+        digests.pages(),
     )
     return {"home": home, **{name: page for room in rooms for name, page in room}, **errors}
