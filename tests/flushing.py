@@ -39,11 +39,13 @@ def install() -> None:
         if not (row and row[0]):
             return
         cursor.execute(_FUNCTION)
-    connection.ops.sql_flush = _sql_flush  # type: ignore[method-assign]
+    # Of the class: while a browser runs, tests have another connection than before.
+    operations: Any = type(connection.ops)
+    operations.sql_flush = _sql_flush
     flush.emit_post_migrate_signal = _nothing  # what it would make again was not deleted
 
 
-def _sql_flush(style: Any, tables: Iterable[str], **_: Any) -> list[str]:
+def _sql_flush(_: Any, style: Any, tables: Iterable[str], **__: Any) -> list[str]:
     names = ", ".join(f"'{table}'" for table in tables if table not in KEPT)
     return [f"SELECT empty_tables(ARRAY[{names}])"]
 
