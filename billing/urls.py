@@ -41,6 +41,7 @@ urlpatterns = [
     path("numbers/<slug:metric>/", numbers.show_number, name="number"),
     path("plans/", plans.show_plans, name="plans"),
     path("plans/tier/", plans.tier, name="plan_tier"),
+    path("plans/tier/delete/", plans.delete_tier, name="plan_tier_delete"),
     path("plans/price/", plans.price, name="plan_price"),
     path("plans/policy/", plans.policy, name="plan_policy"),
     path("plans/override/", plans.override, name="plan_override"),

@@ -23,7 +23,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from billing.access import plans as reading
 from billing.access.forms import ADD_ON, UNMAPPED, MappingForm, OverrideForm, PolicyForm, TierForm
 from billing.access.rules import LOOKUP_KEY, PRICE, PRODUCT_TIER
+from billing.access.uses import uses_of_tier
 from billing.actions.access.carrying import Effect, carry_out, effect_of
+from billing.actions.access.deleting import DeleteTier, TierInUseError
 from billing.actions.access.proposals import EditTier, Grant, MapPrice, Proposal, Revoke, SetPolicy, tiers_of
 from billing.models import AccessOverride, OverrideEffect
 from billing.modes import Mode
@@ -67,8 +69,38 @@ def tier(request: Any, slug: str, mode: Mode) -> HttpResponse:
             seats_by_quantity=given["seats_by_quantity"],
         )
 
+    def form_of(data: Any) -> TierForm:
+        return TierForm(known, list(tiers), data)
+
     title = f"Tier {known.name}" if known else "New tier"
-    return _change(request, mode, title, lambda data: TierForm(known, list(tiers), data), proposal)
+    return _change(request, mode, title, form_of, proposal, {"tier_key": known.key if known else ""})
+
+
+@needs(Permission.CONFIGURE)
+@transaction.non_atomic_requests
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def delete_tier(request: Any, slug: str, mode: Mode) -> HttpResponse:
+    """What deleting the tier of `?key=` does, or what names it and must go first; then the deletion."""
+    now = timezone.now()
+    with transaction.atomic():
+        known = tiers_of(request.workspace.pk).get(request.GET.get("key", ""))
+        if known is None:
+            messages.error(request, "There is no such tier.")
+            return redirect(PAGE, slug, mode)
+        proposal = DeleteTier(known.key)
+        uses = uses_of_tier(request.workspace.pk, known.key, now)
+        shown = {} if uses else _effect(request, mode, proposal)
+    context = {"title": f"Delete the tier {known.name}", "tier": known, "uses": uses, **shown}
+    confirmed = not uses and request.POST.get("confirm") == _digest(proposal)
+    if confirmed:
+        try:
+            _carry_out(request, proposal)
+            return redirect(PAGE, slug, mode)
+        except TierInUseError as error:  # named by somebody else meanwhile
+            context["uses"] = uses = error.uses
+    status = 409 if uses and request.method == "POST" else 200
+    return render(request, "billing/tier_delete.html", context, status=status)
 
 
 @needs(Permission.CONFIGURE)
@@ -188,16 +220,28 @@ def _change(
         if not form.is_valid():
             return render(request, "billing/plan_change.html", {**context, "form": form}, status=422)
         proposal = proposal_of(form)
-        shown = hashlib.blake2b(repr(proposal).encode(), digest_size=12).hexdigest()
-        confirmed = request.POST.get("confirm") == shown
+        confirmed = request.POST.get("confirm") == _digest(proposal)
         if not confirmed:
-            effect = effect_of(request.workspace.pk, mode, proposal, timezone.now())
-            context |= {"effect": effect, "moves": _moves(request, effect, proposal), "confirm": shown}
-            context["both_modes"] = len(proposal.modes) > 1
+            context |= _effect(request, mode, proposal)
     if not confirmed:
         return render(request, "billing/plan_change.html", {**context, "form": form})
     _carry_out(request, proposal)
     return redirect(PAGE, request.workspace.slug, mode)
+
+
+def _digest(proposal: Proposal) -> str:
+    return hashlib.blake2b(repr(proposal).encode(), digest_size=12).hexdigest()
+
+
+def _effect(request: Any, mode: Mode, proposal: Proposal) -> dict[str, Any]:
+    """What a proposal would do, for `billing/_plan_effect.html`. In a scoped transaction."""
+    effect = effect_of(request.workspace.pk, mode, proposal, timezone.now())
+    return {
+        "effect": effect,
+        "moves": _moves(request, effect, proposal),
+        "confirm": _digest(proposal),
+        "both_modes": len(proposal.modes) > 1,
+    }
 
 
 def _carry_out(request: Any, proposal: Proposal) -> None:

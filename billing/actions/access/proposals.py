@@ -65,7 +65,7 @@ class Proposal(Protocol):
         ...
 
 
-class _OfRules:
+class OfRules:
     """A proposal that leaves overrides as they are and may concern everybody, in both modes."""
 
     @property
@@ -80,7 +80,7 @@ class _OfRules:
 
 
 @dataclass(frozen=True)
-class MapPrice(_OfRules):
+class MapPrice(OfRules):
     """Say which tier a price, a lookup key or a product's metadata gives.
 
     `tier` None = none on purpose (an add-on); `remove` takes the mapping away, and the next rule decides.
@@ -122,7 +122,7 @@ class MapPrice(_OfRules):
 
 
 @dataclass(frozen=True)
-class EditTier(_OfRules):
+class EditTier(OfRules):
     """Change a tier, or add one under a new key."""
 
     key: str
@@ -168,7 +168,7 @@ class EditTier(_OfRules):
 
 
 @dataclass(frozen=True)
-class SetPolicy(_OfRules):
+class SetPolicy(OfRules):
     """Say what becomes of those who do not pay; see models.AccessPolicy."""
 
     free_tier: str | None
@@ -194,7 +194,7 @@ class SetPolicy(_OfRules):
 
 
 @dataclass(frozen=True)
-class Grant(_OfRules):
+class Grant(OfRules):
     """Give a customer an override; one that runs already ends."""
 
     mode: Mode
@@ -244,7 +244,7 @@ class Grant(_OfRules):
 
 
 @dataclass(frozen=True)
-class Revoke(_OfRules):
+class Revoke(OfRules):
     """End a customer's override now."""
 
     mode: Mode

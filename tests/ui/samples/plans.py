@@ -9,6 +9,7 @@ from typing import Any
 
 from django import forms
 
+from billing.access.uses import Use
 from billing.money import Money
 
 from .shell import NOW, USER, Page, nav
@@ -109,6 +110,16 @@ def pages() -> Iterator[tuple[str, Page]]:
     effect = SimpleNamespace(complete=False, looked_at=1000)
     yield "plan-effect", change(SampleForm(filled), effect=effect, moves=moves, confirm="0f", both_modes=True)
     yield "plan-no-effect", change(SampleForm(filled), effect=SimpleNamespace(complete=True), moves=[], confirm="0f")
+    yield "plan-tier", change(SampleForm(initial=filled), tier_key="growth")
+    uses = (
+        Use("2 prices in live mode are mapped to it: price_1QvN7yL2mRk9wXcT, price_2.", "Map each to another tier."),
+        Use("Who does not pay falls to it.", "Choose another tier, or no access, under “Who does not pay”."),
+    )
+    tier = SimpleNamespace(name="Growth")
+    context = {"nav": nav("test", "plans"), "title": "Delete the tier Growth", "tier": tier, "user": USER}
+    yield "tier-in-use", Page("billing/tier_delete.html", {**context, "uses": uses})
+    nobody = {"effect": SimpleNamespace(complete=True), "moves": [], "confirm": "0f", "both_modes": True}
+    yield "tier-delete", Page("billing/tier_delete.html", {**context, **nobody})
 
 
 def page(mode: str, shown: dict[str, Any], *, may_all: bool = True) -> Page:
