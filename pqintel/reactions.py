@@ -6,19 +6,30 @@ What a reaction may count on stands in `billing/reacting.py`.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from celery import shared_task
 from django.db import connection
 from django.utils import timezone
 
+from alerts import reactions as alerts
 from billing.actions import reacting
 from billing.lanes import lane_of, lane_parts
 from billing.modes import Mode
-from billing.reacting import Reactions, bell
+from billing.reacting import Reaction, Reactions, bell
 from pqintel.workspaces.tenancy import everywhere, scope
 
-REACTIONS: Final[Reactions] = {}
+_WIRING: Final[Sequence[tuple[Reaction, Collection[str]]]] = (
+    (alerts.tell, alerts.LINES),
+    (alerts.judge_failures, alerts.FAILURE_LINES),
+)
+"""Each reaction, in the order in which they are called, and the kinds of lines that it is called for."""
+
+REACTIONS: Final[Reactions] = {
+    kind: tuple(reaction for reaction, kinds in _WIRING if kind in kinds)
+    for kind in sorted({kind for _, kinds in _WIRING for kind in kinds})
+}
 
 _LANES_THAT_WAIT: Final = """
 SELECT DISTINCT workspace_id, mode FROM billing_pendingreaction WHERE gave_up_at IS NULL AND due_at <= %s

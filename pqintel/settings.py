@@ -321,6 +321,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-deliveries": {"task": "integrations.tasks.sweep_deliveries", "schedule": 5.0, "options": {"expires": 5}},
     "sweep-reactions": {"task": "pqintel.reactions.sweep", "schedule": 5.0, "options": {"expires": 5}},
     "sweep-digests": {"task": "alerts.tasks.sweep_digests", "schedule": 60.0, "options": {"expires": 60}},
+    "sweep-rules": {"task": "alerts.tasks.sweep_rules", "schedule": 60.0, "options": {"expires": 60}},
     "release-held": {"task": "integrations.tasks.release_held", "schedule": 60.0, "options": {"expires": 60}},
     "forget": {"task": "integrations.tasks.forget", "schedule": 3600.0, "options": {"expires": 600}},
     "wipe-expired": {"task": "integrations.tasks.wipe_expired", "schedule": 3600.0, "options": {"expires": 600}},

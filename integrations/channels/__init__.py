@@ -5,6 +5,6 @@ decides it; everything after that is this room's affair.
 """
 
 from .message import Link, Message, Severity
-from .outbox import deliver
+from .outbox import Post, deliver, deliver_all
 
-__all__ = ["Link", "Message", "Severity", "deliver"]
+__all__ = ["Link", "Message", "Post", "Severity", "deliver", "deliver_all"]

@@ -45,7 +45,9 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A title, lines of text, fields with a label each, and one link. Any text will do: names come from Stripe.
+    """A title, lines of text, fields with a label each, a link, and perhaps a second one to the same thing elsewhere.
+
+    Any text will do: names come from Stripe.
 
     Control characters become spaces, so that no title ever breaks a header and PostgreSQL takes every message. `mode`
     is set by `deliver`; a message of test mode says so.
@@ -57,12 +59,18 @@ class Message:
     link: Link | None = None
     severity: Severity = Severity.INFO
     mode: Mode | None = None
+    also: Link | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "title", _one_line(self.title))
         object.__setattr__(self, "lines", tuple(_CONTROL_IN_LINES.sub(" ", _valid(line)) for line in self.lines))
         fields = tuple((_one_line(label), _one_line(value)) for label, value in self.fields)
         object.__setattr__(self, "fields", fields)
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """Where it leads, the most important first."""
+        return tuple(link for link in (self.link, self.also) if link is not None)
 
     @property
     def heading(self) -> str:
@@ -78,7 +86,8 @@ class Message:
             "title": self.title,
             "lines": list(self.lines),
             "fields": [list(field) for field in self.fields],
-            "link": None if self.link is None else {"url": self.link.url, "label": self.link.label},
+            "link": _document(self.link),
+            "also": _document(self.also),
             "severity": self.severity.value,
             "mode": None if self.mode is None else self.mode.value,
         }
@@ -86,15 +95,23 @@ class Message:
     @classmethod
     def of(cls, document: dict[str, Any]) -> Message:
         """The message that `document()` was of."""
-        link = document["link"]
         return cls(
             title=document["title"],
             lines=tuple(document["lines"]),
             fields=tuple((label, value) for label, value in document["fields"]),
-            link=None if link is None else Link(link["url"], link["label"]),
+            link=_link(document["link"]),
+            also=_link(document.get("also")),  # messages that wait since before there was a second one have none
             severity=Severity(document["severity"]),
             mode=None if document["mode"] is None else Mode(document["mode"]),
         )
+
+
+def _document(link: Link | None) -> dict[str, str] | None:
+    return None if link is None else {"url": link.url, "label": link.label}
+
+
+def _link(document: dict[str, str] | None) -> Link | None:
+    return None if document is None else Link(document["url"], document["label"])
 
 
 def _valid(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -26,6 +26,15 @@ _REASONS: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A message to some channels, decided once: by `dedupe_key`."""
+
+    message: Message
+    channels: Iterable[Channel]
+    dedupe_key: str
+
+
 def deliver(
     workspace_id: int,
     mode: Mode | None,
@@ -40,32 +49,23 @@ def deliver(
     one. A channel that cannot send now holds the message until it can, 72 hours at most; a removed one skips it.
     Returns the rows that it put there or found. Must run in the workspace's scope and a transaction.
     """
-    now = now or timezone.now()
     wanted = {channel.pk: channel for channel in channels}
-    document = replace(message, mode=mode).document()
-    rows = []
-    for channel in wanted.values():
-        state, reason = _first_state(channel)
-        rows.append(
-            Delivery(
-                workspace_id=workspace_id,
-                channel=channel,
-                mode=mode,
-                dedupe_key=dedupe_key,
-                message=document,
-                state=state,
-                reason=reason,
-                created_at=now,
-                next_attempt_at=now,
-                give_up_at=now + KEEP_TRYING,
-            )
-        )
-    Delivery.objects.bulk_create(rows, ignore_conflicts=True)
-    lanes = [lane_of(workspace_id, row.channel.number) for row in rows if row.state == DeliveryState.WAITING]
-    if lanes:
-        transaction.on_commit(lambda: bell.ring(*lanes))
+    deliver_all(workspace_id, mode, [Post(message, wanted.values(), dedupe_key)], now or timezone.now())
     found = Delivery.objects.filter(workspace_id=workspace_id, channel__in=wanted, dedupe_key=dedupe_key)
     return list(found.order_by("id"))
+
+
+def deliver_all(workspace_id: int, mode: Mode | None, posts: Iterable[Post], now: datetime) -> None:
+    """Put several messages into the outbox by one statement; see `deliver`."""
+    rows = [
+        _row(workspace_id, mode, post, channel, now)
+        for post in posts
+        for channel in {channel.pk: channel for channel in post.channels}.values()
+    ]
+    Delivery.objects.bulk_create(rows, ignore_conflicts=True)
+    lanes = {lane_of(workspace_id, row.channel.number): None for row in rows if row.state == DeliveryState.WAITING}
+    if lanes:
+        transaction.on_commit(lambda: bell.ring(*lanes))
 
 
 def put_test(channel: Channel, message: Message, key: str, now: datetime) -> Delivery:
@@ -115,6 +115,22 @@ def retry(channel: Channel, now: datetime, within: timedelta) -> int:
 
 def _of(channel: Channel, state: DeliveryState) -> models.QuerySet[Delivery]:
     return Delivery.objects.filter(workspace_id=channel.workspace_id, channel=channel, state=state)
+
+
+def _row(workspace_id: int, mode: Mode | None, post: Post, channel: Channel, now: datetime) -> Delivery:
+    state, reason = _first_state(channel)
+    return Delivery(
+        workspace_id=workspace_id,
+        channel=channel,
+        mode=mode,
+        dedupe_key=post.dedupe_key,
+        message=replace(post.message, mode=mode).document(),
+        state=state,
+        reason=reason,
+        created_at=now,
+        next_attempt_at=now,
+        give_up_at=now + KEEP_TRYING,
+    )
 
 
 def _first_state(channel: Channel) -> tuple[DeliveryState, str]:

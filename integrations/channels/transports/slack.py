@@ -118,7 +118,8 @@ def blocks_of(message: Message) -> dict[str, Any]:
     for first in range(0, len(message.fields), MOST_FIELDS):
         fields = [_field(label, value) for label, value in message.fields[first : first + MOST_FIELDS]]
         blocks.append({"type": "section", "fields": fields})
-    end = [] if message.link is None else [_section(f"<{escape(message.link.url)}|{_label(message.link.label)}>")]
+    links = " · ".join(f"<{escape(link.url)}|{_label(link.label)}>" for link in message.links)
+    end = [_section(links)] if links else []
     return {"text": heading, "blocks": [*blocks[: MOST_BLOCKS - len(end)], *end]}
 
 

@@ -52,12 +52,12 @@ class Telegram:
 
 
 def html_of(message: Message) -> str:
-    """The message in the HTML that Telegram knows, 4,096 units at most; the link is never what falls away."""
+    """The message in the HTML that Telegram knows, 4,096 units at most; the links are never what falls away."""
     head = f"<b>{fit(message.heading, LONGEST_TITLE, html.escape)}</b>"
-    tail = ""
-    if message.link is not None:
-        label = fit(message.link.label, LONGEST_TITLE, html.escape)
-        tail = f'\n\n<a href="{html.escape(message.link.url)}">{label}</a>'
+    links = [
+        f'<a href="{html.escape(link.url)}">{fit(link.label, LONGEST_TITLE, html.escape)}</a>' for link in message.links
+    ]
+    tail = "\n\n" + " · ".join(links) if links else ""
     room = LONGEST - units(head) - units(tail)
     body = ""
     for start, text in _parts(message):

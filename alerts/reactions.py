@@ -1,0 +1,100 @@
+"""What alerts do about new lines of history: tell what rules are about, and judge failures while they come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from billing.failures import INVOICE_FAILED, PAYMENT_FAILED
+from billing.reacting import News
+
+from . import course, deciding, machine, places, roster
+from .deciding import Book, Judging
+from .keeping import Kept
+from .machine import Decision, Occurrence
+from .models import Finding, Outcome, Rule, RuleKind
+from .rules import HAPPENINGS
+from .rules.base import Happened, Heard
+from .rules.payment_failed import first_told
+
+DELAY: Final = timedelta(minutes=5)
+"""What is learnt within this time counts by when it happened, later things by when they are learnt: a backlog that
+comes at once is a burst, however long ago its parts happened."""
+TOO_OLD: Final = "Too old: it was learnt more than three days after it happened."
+LINES: Final = tuple(sorted({line for kind in HAPPENINGS.values() for line in kind.lines}))
+"""The kinds of history that some rule may be about."""
+FAILURE_LINES: Final = (INVOICE_FAILED, PAYMENT_FAILED)
+
+
+def tell(news: News) -> None:
+    """Let the rules that tell of things hear of new lines. A fixed number of statements, however many there are."""
+    watch = roster.watch_of(news.workspace_id, news.mode, news.now)
+    rules = roster.enabled_rules(news.workspace_id, news.mode, HAPPENINGS)
+    if not rules:
+        return
+    place = places.find(news.workspace_id, news.mode, news.now).place
+    fresh, late = Heard(place, news.fresh), Heard(place, news.late)
+    judging, book = Judging.of(news.workspace_id, news.mode, rules, news.now), Book(place, news.now)
+    told = {rule.pk: HAPPENINGS[rule.kind].happened(fresh, rule.params) for rule in rules} if fresh.lines else {}
+    known = _known(news, rules, told)
+    wakes: list[datetime] = []
+    for rule in rules:
+        new = [
+            one for one in told.get(rule.pk, ()) if deciding.key_of(news.mode, rule, one.occurrence.key) not in known
+        ]
+        wakes += _hear(rule, new, judging, book)
+        if late.lines and (old := HAPPENINGS[rule.kind].happened(late, rule.params)):
+            _note_late(rule, old, judging, book)
+    book.write()
+    if wakes and (watch.next_at is None or min(wakes) < watch.next_at):
+        watch.next_at = min(wakes)
+        watch.save(update_fields=["next_at"])
+
+
+def judge_failures(news: News) -> None:
+    """Judge the rules that count failures, back to the earliest that has become known."""
+    told = first_told(news.workspace_id, news.mode, news.fresh)
+    if told:
+        since = min(failure.happened_at for _, failure in told)
+        kinds = (RuleKind.PAYMENT_FAILURES,)
+        deciding.evaluate(news.workspace_id, news.mode, news.now, kinds=kinds, late_since=since)
+
+
+def _hear(rule: Rule, new: Sequence[Happened], judging: Judging, book: Book) -> list[datetime]:
+    """Tell one rule of what happened. Gives when time alone will change something."""
+    state, settings = judging.state(rule), judging.settings(rule)
+    happened = {one.occurrence.key: one for one in new}
+    occurrences = _in_order(new, rule.stepped_at, book.now)
+    state, decisions = course.follow_occurrences(occurrences, state, settings, book.now)
+    key = deciding.write_decisions(rule, decisions, happened, judging, book)
+    at = occurrences[-1].at if occurrences else rule.stepped_at
+    book.kept.append(Kept(rule, state, at, key or rule.cooling_key))
+    wake = machine.wakes(state, settings, book.now)
+    return [] if wake is None else [wake]
+
+
+def _in_order(new: Sequence[Happened], after: datetime | None, now: datetime) -> list[Occurrence]:
+    """The occurrences at the instants at which the rule hears of them: these never go back."""
+    heard, at = [], after
+    for one in sorted((happened.occurrence for happened in new), key=lambda occurrence: occurrence.at):
+        moment = one.at if now - DELAY <= one.at <= now else now
+        at = moment if at is None else max(at, moment)
+        heard.append(Occurrence(at, one.key, one.amount, one.currency))
+    return heard
+
+
+def _known(news: News, rules: Sequence[Rule], told: dict[int, Sequence[Happened]]) -> set[str]:
+    """What was found before: a step of history that is taken back and comes again is told once."""
+    place = {"workspace_id": news.workspace_id, "mode": news.mode}
+    keys = [deciding.key_of(news.mode, rule, one.occurrence.key) for rule in rules for one in told.get(rule.pk, ())]
+    rows = Finding.objects.filter(**place, dedupe_key__in=keys) if keys else Finding.objects.none()
+    return set(rows.values_list("dedupe_key", flat=True))
+
+
+def _note_late(rule: Rule, old: Sequence[Happened], judging: Judging, book: Book) -> None:
+    happened = {one.occurrence.key: one for one in old}
+    decisions = [
+        Decision(Outcome.SKIPPED, one.occurrence.at, TOO_OLD, key=one.occurrence.key) for one in happened.values()
+    ]
+    deciding.write_decisions(rule, decisions, happened, judging, book)

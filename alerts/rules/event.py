@@ -1,0 +1,154 @@
+"""Something happens: any of the kinds of history that people want to see pass by, under conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from django import forms
+
+from alerts.machine import Decision, Occurrence
+from alerts.models import RuleKind
+from billing import story
+from billing.models import Access, HistoryEntry
+from billing.names import customer_labels
+
+from .base import Happened, Happening, Heard, Params, ParamsForm, Place, Words
+from .fields import MinimumsField
+from .payment_failed import reaches
+from .writing import amount, at_stripe, customer_page, moment, page, sums
+
+KINDS: Final = (*story.SHOWN, "customer.created", "invoice.status_changed", "payment.succeeded")
+NAMES: Final = "customer names"
+TIERS: Final = "customer tiers"
+
+
+def kind_label(kind: str) -> str:
+    """The kind of a line as people choose it: "Subscription: cancel scheduled"."""
+    about, _, what = kind.partition(".")
+    return f"{about.capitalize()}: {what.replace('_', ' ')}"
+
+
+class Form(ParamsForm):
+    kinds = forms.MultipleChoiceField(
+        label="When",
+        choices=[(kind, kind_label(kind)) for kind in sorted(KINDS)],
+        widget=forms.CheckboxSelectMultiple,
+    )
+    minimums = MinimumsField(
+        label="Only from",
+        required=False,
+        max_length=200,
+        help_text="Least amounts, for example 100 USD, 0 EUR. Empty: any; else lines without an amount, or in another "
+        "currency, are left out.",
+    )
+    tier = forms.CharField(
+        required=False, max_length=40, help_text="The key of a tier: only customers who have it now. Empty: any."
+    )
+    customer = forms.CharField(
+        required=False, max_length=255, help_text="A customer’s id at Stripe, cus_…: only this one. Empty: any."
+    )
+
+    @classmethod
+    def initial_of(cls, params: Params) -> dict[str, Any]:
+        return {**params, "minimums": MinimumsField.typed(params["minimums"])}
+
+
+class Event(Happening):
+    kind = RuleKind.EVENT
+    form = Form
+    about = "Something in the history of billing, if you like only from an amount, for a tier, or for one customer."
+    previewed = True
+    lines = KINDS
+
+    def happened(self, heard: Heard, params: Params) -> Sequence[Happened]:
+        """Two queries at most for a batch, however many rules look at it."""
+        kinds = set(params["kinds"])
+        wanted = [line for line in heard.lines if line.kind in kinds and _meets(line, params)]
+        if params["tier"] and wanted:
+            tiers = _tiers(heard)
+            wanted = [line for line in wanted if tiers.get(line.customer or "") == params["tier"]]
+        return happenings(heard, wanted)
+
+    def summary(self, params: Params) -> str:
+        kinds = ", ".join(kind_label(kind) for kind in params["kinds"])
+        conditions = (
+            f"from {MinimumsField.typed(params['minimums'])}" if params["minimums"] else "",
+            f"tier {params['tier']}" if params["tier"] else "",
+            f"customer {params['customer']}" if params["customer"] else "",
+        )
+        return "; ".join(filter(None, (kinds, *conditions)))
+
+    def words(self, place: Place, params: Params, happened: Happened) -> Words:
+        return words_of_line(place, happened)
+
+    def words_of_many(self, place: Place, params: Params, decision: Decision) -> Words:
+        return words_of_the_rest(place, decision)
+
+
+def happenings(heard: Heard, wanted: Sequence[HistoryEntry]) -> Sequence[Happened]:
+    """Lines as occurrences, with the names of their customers. One query for a batch."""
+    if NAMES not in heard.looked_up:
+        place = heard.place
+        heard.looked_up[NAMES] = customer_labels(
+            place.workspace_id, place.mode, (line.customer for line in heard.lines)
+        )
+    names = heard.looked_up[NAMES]
+    return [
+        Happened(_occurrence(line), line, story.line(line, names.get(line.customer or "", line.customer or "")))
+        for line in wanted
+    ]
+
+
+def words_of_line(place: Place, happened: Happened) -> Words:
+    """A line of history as a message."""
+    told: story.Line = happened.found
+    line = happened.line
+    fields = [
+        ("Customer", told.customer_label),
+        ("Amount", amount(told.amount.minor, told.amount.currency) if told.amount else ""),
+        ("Detail", told.detail),
+        ("At", moment(line.happened_at, place)),
+    ]
+    return Words(
+        title=f"{told.title}: {told.customer_label}" if told.customer_label else told.title,
+        fields=tuple((label, value) for label, value in fields if value),
+        link=customer_page(place, line.customer) or page(place, "billing:history", "See the history"),
+        also=at_stripe(place, line.object_kind, line.object_id),
+    )
+
+
+def words_of_the_rest(place: Place, decision: Decision) -> Words:
+    together = (f"Together {sums(decision.sums)}.",) if decision.sums else ()
+    return Words(
+        f"And {decision.count} more within a minute", together, (), page(place, "billing:history", "See the history")
+    )
+
+
+def _occurrence(line: HistoryEntry) -> Occurrence:
+    minor_units, currency = _amount(line)
+    return Occurrence(line.happened_at, f"{line.event_id}:{line.kind}:{line.object_id}", minor_units, currency)
+
+
+def _amount(line: HistoryEntry) -> tuple[int | None, str]:
+    after: Mapping[str, Any] = line.after or {}
+    found = after.get("amount")
+    return (found, str(after["currency"])) if isinstance(found, int) and after.get("currency") else (None, "")
+
+
+def _meets(line: HistoryEntry, params: Params) -> bool:
+    if params["customer"] and line.customer != params["customer"]:
+        return False
+    return reaches(params["minimums"], *_amount(line))
+
+
+def _tiers(heard: Heard) -> Mapping[str, str]:
+    """The tiers that the customers of a batch have now."""
+    if TIERS not in heard.looked_up:
+        rows = Access.objects.filter(
+            workspace_id=heard.place.workspace_id,
+            mode=heard.place.mode,
+            customer__in={line.customer for line in heard.lines if line.customer},
+        )
+        heard.looked_up[TIERS] = dict(rows.values_list("customer", "tier"))
+    return dict(heard.looked_up[TIERS])

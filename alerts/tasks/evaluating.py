@@ -1,0 +1,49 @@
+"""Judging rules: of one lane, and the beat that finds the lanes whose rules may see something new."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from celery import shared_task
+from django.db import connection
+from django.utils import timezone
+
+from alerts.deciding import evaluate as judge
+from billing.lanes import lane_of, lane_parts
+from billing.modes import Mode
+from pqintel.queue import Doorbell
+from pqintel.workspaces.tenancy import everywhere, scoped_transaction
+
+bell = Doorbell("alerts.tasks.evaluate", queue="bulk")
+
+# Numbers have changed, time is up, or a channel changed its state since somebody looked.
+_DUE: Final = """
+SELECT c.workspace_id, c.mode FROM integrations_connection c
+LEFT JOIN alerts_watch w ON w.workspace_id = c.workspace_id AND w.mode = c.mode
+LEFT JOIN billing_syncstate s ON s.workspace_id = c.workspace_id AND s.mode = c.mode
+WHERE c.status IN ('connected', 'broken') AND (
+    w.looked_at IS NULL OR w.next_at <= %(now)s OR w.version < coalesce(s.version, 0)
+    OR EXISTS (
+        SELECT FROM integrations_channel h WHERE h.workspace_id = c.workspace_id AND h.since > w.looked_at
+    )
+)
+"""
+
+
+@shared_task(name="alerts.tasks.evaluate")
+def evaluate(lane: int) -> int:
+    """Judge a lane's rules. Returns how many findings there were."""
+    bell.heard(lane)
+    workspace_id, mode = lane_parts(lane)
+    with scoped_transaction(workspace_id):
+        return judge(workspace_id, mode, timezone.now()).findings
+
+
+@shared_task(name="alerts.tasks.sweep_rules")
+def sweep_rules() -> int:
+    """Ring for the lanes whose rules may see something new. Returns how many."""
+    with everywhere("lanes whose rules may see something new"), connection.cursor() as cursor:
+        cursor.execute(_DUE, {"now": timezone.now()})
+        lanes = [lane_of(workspace_id, Mode(mode)) for workspace_id, mode in cursor.fetchall()]
+    bell.ring(*lanes)
+    return len(lanes)
