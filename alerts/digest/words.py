@@ -117,12 +117,13 @@ def _in_short(part: Part) -> str:
 
 def _balance(part: Part) -> str:
     assert part.mrr is not None  # the callers asked
-    change = "" if part.change is None else f" ({signed(part.change)})"
-    return f"{figures.money(part.mrr)}{change}"
+    if part.change is None:
+        return figures.money(part.mrr)
+    return f"{figures.money(part.mrr)} ({signed(part.change) if part.change else 'unchanged'})"
 
 
 def _growth(part: Part) -> str:
-    return "" if part.growth is None else f", {figures.signed_ratio(part.growth)}"
+    return "" if not part.growth else f", {figures.signed_ratio(part.growth)}"
 
 
 def _cancellations(said: Summary) -> str:

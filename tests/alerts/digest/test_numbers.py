@@ -140,6 +140,9 @@ def test_a_week_is_seven_days_and_a_day_is_cut_in_the_workspaces_zone(workspace:
         ("New", "+$7.90 (2)"),
         ("Active subscribers", "3 (+2)"),
     )
+    quiet = made(workspace, day=date(2026, 3, 8)).message
+    assert quiet.title == "Acme, Sun 8 Mar 2026: MRR $57.00 (unchanged)"
+    assert quiet.fields[:2] == (("MRR", "$57.00 (unchanged)"), ("Active subscribers", "2 (±0)"))
     assert made(workspace, Cadence.WEEKLY, date(2026, 3, 2)).message.title == "Acme, week of 24 Feb–2 Mar 2026"
     eastern = WorkspaceFactory(timezone="Asia/Tokyo")
     connected(eastern)
