@@ -20,7 +20,7 @@ WATCH_AFTER: Final = timedelta(minutes=15)
 LOOK_AFTER: Final = timedelta(minutes=20)
 """How long after it the answer is looked at."""
 TOO_LATE: Final = timedelta(days=3)
-"""A letter that is overdue for longer (nobody worked, the case was paused) is skipped."""
+"""A message that is overdue for longer (learnt late, nobody worked, the case was paused) is skipped."""
 NOT_TWICE_WITHIN: Final = timedelta(hours=20)
 """After one letter, a reminder waits for no such time: it is skipped. Final warnings and confirmations are not."""
 
@@ -45,11 +45,13 @@ _AT_ONCE: Final = {Decline.AUTHENTICATION: CONFIRM, Decline.HARD: OTHER_CARD, De
 
 
 class Step(NamedTuple):
-    """A step, due at an aware instant. `key` tells it from every other step of its case."""
+    """A step, due at an aware instant. `key` tells it from every other step of its case. `planned` is when it would
+    have been due without quiet hours, and had everything been learnt at once."""
 
     at: datetime
     kind: StepKind
     key: str
+    planned: datetime
 
     @property
     def is_letter(self) -> bool:
@@ -112,16 +114,21 @@ def upcoming(found: Iterable[Step], done: Collection[str]) -> Step | None:
 def skipped(letters: Sequence[Step], last_letter_at: datetime | None, now: datetime) -> dict[str, str]:
     """Of the letters of one case that are due, those that are not to go out after all: key → why, in words."""
     found: dict[str, str] = {}
-    in_time = [step for step in letters if now - step.at <= TOO_LATE]
+    in_time = [step for step in letters if not is_too_late(step, now)]
     strongest = max(in_time, key=_strength, default=None)
     for step in letters:
         if step not in in_time:
-            found[step.key] = "too old: it was due more than three days ago"
+            found[step.key] = "too old"
         elif step != strongest:
             found[step.key] = "a later letter was due as well"
         elif _can_wait(step) and last_letter_at is not None and now - last_letter_at < NOT_TWICE_WITHIN:
             found[step.key] = "a letter went out less than a day before"
     return found
+
+
+def is_too_late(step: Step, now: datetime) -> bool:
+    """Whether nobody is to be disturbed with it any more."""
+    return now - step.planned > TOO_LATE
 
 
 def on_day(opened_at: datetime, days: int, zone: ZoneInfo) -> datetime:
@@ -159,9 +166,10 @@ def _letters(plan: Plan, course: Course) -> list[Step]:
     found: dict[str, Step] = {}
     for attempt in course.attempts if plan.at_once else ():
         if attempt.decline is not None and (what := _AT_ONCE.get(Decline(attempt.decline))):
-            at = allowed(max(attempt.at + SETTLES, course.settles_at), plan)
+            planned = attempt.at + SETTLES
+            at = allowed(max(planned, course.settles_at), plan)
             key = f"{StepKind.AT_ONCE}:{what}"
-            found.setdefault(key, Step(at, StepKind.AT_ONCE, key))
+            found.setdefault(key, Step(at, StepKind.AT_ONCE, key, planned))
     reminders = (
         (StepKind.FIRST, plan.first_days),
         (StepKind.SECOND, plan.second_days),
@@ -171,11 +179,12 @@ def _letters(plan: Plan, course: Course) -> list[Step]:
     for kind, days in reminders:
         if days is None:
             continue
-        at = allowed(max(on_day(course.opened_at, days, plan.tz), course.settles_at), plan)
+        planned = on_day(course.opened_at, days, plan.tz)
+        at = allowed(max(planned, course.settles_at), plan)
         # Who was written to at once is not reminded for the first time any more.
         if kind is StepKind.FIRST and written is not None and written <= at:
             continue
-        found[kind] = Step(at, kind, str(kind))
+        found[kind] = Step(at, kind, str(kind), planned)
     return list(found.values())
 
 
@@ -190,7 +199,8 @@ def _escalation(plan: Plan, course: Course) -> list[Step]:
         reached.append(course.opened_at + SETTLES)
     if not reached:
         return []
-    return [Step(max(min(reached), course.settles_at), StepKind.ESCALATE, str(StepKind.ESCALATE))]
+    planned = min(reached)
+    return [Step(max(planned, course.settles_at), StepKind.ESCALATE, str(StepKind.ESCALATE), planned)]
 
 
 def _downgrade(plan: Plan, course: Course) -> Step | None:
@@ -202,16 +212,17 @@ def _downgrade(plan: Plan, course: Course) -> Step | None:
         return None
     grace_ends = on_day(course.opened_at, plan.grace_days, plan.tz)
     at = max(grace_ends, course.attempts[-1].at + SETTLES, course.settles_at)
-    return Step(at, StepKind.DOWNGRADE, str(StepKind.DOWNGRADE))
+    return Step(at, StepKind.DOWNGRADE, str(StepKind.DOWNGRADE), at)
 
 
 def _watch(plan: Plan, course: Course) -> list[Step]:
     if not plan.retry_watch or course.next_attempt is None:
         return []
     which = int(course.next_attempt.timestamp())
+    asked, answered = course.next_attempt + WATCH_AFTER, course.next_attempt + LOOK_AFTER
     return [
-        Step(course.next_attempt + WATCH_AFTER, StepKind.WATCH, f"{StepKind.WATCH}:{which}"),
-        Step(course.next_attempt + LOOK_AFTER, StepKind.LOOK, f"{StepKind.LOOK}:{which}"),
+        Step(asked, StepKind.WATCH, f"{StepKind.WATCH}:{which}", asked),
+        Step(answered, StepKind.LOOK, f"{StepKind.LOOK}:{which}", answered),
     ]
 
 

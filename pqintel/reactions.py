@@ -18,9 +18,11 @@ from billing.actions import reacting
 from billing.lanes import lane_of, lane_parts
 from billing.modes import Mode
 from billing.reacting import Reaction, Reactions, bell
+from dunning import reactions as dunning
 from pqintel.workspaces.tenancy import everywhere, scope
 
 _WIRING: Final[Sequence[tuple[Reaction, Collection[str]]]] = (
+    (dunning.advance_cases, dunning.LINES),
     (alerts.tell, alerts.LINES),
     (alerts.judge_failures, alerts.FAILURE_LINES),
 )

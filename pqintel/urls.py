@@ -21,6 +21,7 @@ urlpatterns = [
     path("w/<slug:slug>/settings/billing/", include("billing.settings_urls")),
     path("w/<slug:slug>/<mode:mode>/digest/", include("alerts.digest.urls")),
     path("w/<slug:slug>/<mode:mode>/", include("billing.urls")),
+    path("w/<slug:slug>/<mode:mode>/dunning/", include("dunning.urls")),
 ]
 
 handler500 = "pqintel.errors.broken"

@@ -131,7 +131,16 @@ def stop(workspace_id: int, mode: Mode, dedupe_prefix: str, reason: str, now: da
     rows = letters_of(workspace_id, mode).filter(
         dedupe_key__gte=dedupe_prefix, dedupe_key__lt=f"{dedupe_prefix}\U0010ffff"
     )
-    undecided = rows.filter(state__in=(LetterState.WAITING, LetterState.HELD))
+    return _skip(rows, reason, now)
+
+
+def stop_keys(workspace_id: int, mode: Mode, dedupe_keys: Iterable[str], reason: str, now: datetime) -> int:
+    """The same for the letters with exactly these keys, in one statement. Must run in scope."""
+    return _skip(letters_of(workspace_id, mode).filter(dedupe_key__in=list(dedupe_keys)), reason, now)
+
+
+def _skip(letters: QuerySet[Letter], reason: str, now: datetime) -> int:
+    undecided = letters.filter(state__in=(LetterState.WAITING, LetterState.HELD))
     return undecided.update(state=LetterState.SKIPPED, reason=reason, settled_at=now)
 
 

@@ -2,9 +2,10 @@
 
 from .cases import RUNNING, Case, CaseEntry, CaseState, EntryKind
 from .letters import Letter, LetterKind, LetterPolicy, LetterState, LetterText, Sender, Unsubscribed
-from .policy import MOST_DAYS, Exclusion, ExclusionKind, Policy
+from .policy import FALLS_TO, MOST_DAYS, Exclusion, ExclusionKind, Policy
 
 __all__ = [
+    "FALLS_TO",
     "MOST_DAYS",
     "RUNNING",
     "Case",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator
 from django.db import models
@@ -9,7 +11,13 @@ from django.db import models
 from billing.models.base import BillingModel
 from dunning.plan import FallsTo, Plan
 
-MOST_DAYS = 90
+MOST_DAYS: Final = 90
+FALLS_TO: Final = [
+    (FallsTo.FREE.value, "The free tier"),
+    (FallsTo.NONE.value, "No access"),
+    (FallsTo.KEEP.value, "Nothing changes"),
+]
+"""What access may fall to, in words."""
 
 
 def _days(default: int) -> models.PositiveSmallIntegerField[int | None, int | None]:
@@ -38,11 +46,7 @@ class Policy(BillingModel):
     falls_to = models.CharField(
         max_length=4,
         default=FallsTo.FREE.value,
-        choices=[
-            (FallsTo.FREE.value, "The free tier"),
-            (FallsTo.NONE.value, "No access"),
-            (FallsTo.KEEP.value, "Nothing changes"),
-        ],
+        choices=FALLS_TO,
     )
     retry_watch = models.BooleanField(default=True)
     channels = ArrayField(models.IntegerField(), default=list)

@@ -40,6 +40,13 @@ SECTIONS = {
     "billing:plan_price": "plans",
     "billing:plan_policy": "plans",
     "billing:plan_override": "plans",
+    "dunning:cases": "cases",
+    "dunning:case": "cases",
+    "dunning:case_resolve": "cases",
+    "dunning:case_exclude": "cases",
+    "dunning:recovery": "cases",
+    "dunning:policy": "dunning",
+    "dunning:exclusion_add": "dunning",
     "integrations:diagnostics": "diagnostics",
     "integrations:channels": "channels",
     "integrations:channel_add": "channels",
@@ -55,6 +62,10 @@ LISTS = {
     "billing:subscription": "billing:subscriptions",
     "billing:invoice": "billing:invoices",
     "billing:payment": "billing:payments",
+    "dunning:case": "dunning:cases",
+    "dunning:case_resolve": "dunning:cases",
+    "dunning:case_exclude": "dunning:cases",
+    "dunning:exclusion_add": "dunning:policy",
 }
 ACCOUNT_PAGES = ("account_", "mfa_")
 TRIAL_NOTICE = timedelta(days=5)

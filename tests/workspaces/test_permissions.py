@@ -32,6 +32,7 @@ from tests.factories import (
     UserFactory,
     WorkspaceFactory,
 )
+from tests.factories_dunning import CaseFactory, ExclusionFactory
 from tests.workspaces.staff_objects import object_of
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "permissions.md"
@@ -143,6 +144,8 @@ class Stage:
             factory(workspace=self.workspace, stripe_id="the_one")
         self.channel = ChannelFactory(workspace=self.workspace, kind="email", state="unconfirmed", secret=None)
         self.override = AccessOverrideFactory(workspace=self.workspace)
+        CaseFactory(workspace=self.workspace, invoice="the_one")
+        self.exclusion = ExclusionFactory(workspace=self.workspace)
         staff, superuser = UserFactory(is_staff=True), UserFactory(is_staff=True, is_superuser=True)
         self.cookies = {
             "signed out": None,
@@ -187,7 +190,11 @@ class Stage:
             "number": self.channel.number,
         }
         if "pk" in url.parameters:
-            others = {"workspaces:invitation_revoke": self.invitation, "billing:plan_override_revoke": self.override}
+            others = {
+                "workspaces:invitation_revoke": self.invitation,
+                "billing:plan_override_revoke": self.override,
+                "dunning:exclusion_remove": self.exclusion,
+            }
             values["pk"] = others.get(url.name, self.other_member).pk
         if "object_id" in url.parameters:
             values["object_id"] = self.object_id(url.name)

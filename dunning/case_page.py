@@ -1,0 +1,131 @@
+"""What the page of one case shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from billing.modes import Mode
+from billing.money import Money
+from billing.statuses import Status
+from integrations.models import Delivery, DeliveryState
+from pqintel.workspaces.models import Workspace
+
+from . import schedule
+from .cases import timeline
+from .known import Known, look
+from .listing import STATES, STEPS
+from .models import Case, CaseEntry, CaseState, EntryKind, Letter, LetterState
+from .schedule import Step
+from .telling import reason_in_words
+from .terms import policy_of
+from .wording import words_for
+
+_LETTERS: Final = {
+    LetterState.WAITING: Status("Waiting", "accent"),
+    LetterState.SENT: Status("Sent", "good"),
+    LetterState.FAILED: Status("Failed", "bad"),
+    LetterState.HELD: Status("Held", "warn"),
+    LetterState.SKIPPED: Status("Not sent"),
+}
+_DELIVERIES: Final = {
+    DeliveryState.WAITING: Status("Waiting", "accent"),
+    DeliveryState.SENT: Status("Sent", "good"),
+    DeliveryState.FAILED: Status("Failed", "bad"),
+    DeliveryState.HELD: Status("Held", "warn"),
+    DeliveryState.SKIPPED: Status("Not sent"),
+}
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of one message: `to` whom, and why if it did not arrive."""
+
+    status: Status
+    to: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the timeline, with what became of its messages."""
+
+    entry: CaseEntry
+    fates: tuple[Fate, ...]
+
+
+@dataclass(frozen=True)
+class Coming:
+    """A step that is planned. `maybe`: it depends on what Stripe announces until then."""
+
+    words: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class CasePage:
+    """One case. `owed` is what of the invoice is open now; `enabled` whether dunning is on. `others` are the customer's
+    other running cases: their letters go together."""
+
+    case: Case
+    status: Status
+    customer_label: str
+    plan: str
+    owed: Money | None
+    reason: str
+    enabled: bool
+    lines: Sequence[Line]
+    coming: Sequence[Coming]
+    others: Sequence[Case]
+    payment_url: str | None
+
+    @property
+    def may_send(self) -> bool:
+        return self.case.runs and self.case.paused_at is None
+
+
+def case_page(workspace: Workspace, mode: Mode, case: Case, now: datetime) -> CasePage:
+    """All there is to say of a case. About fifteen queries, in scope."""
+    known = look(workspace.pk, mode, [case.invoice]).get(case.invoice)
+    others = Case.objects.filter(workspace=workspace, mode=mode, customer=case.customer, closed_at=None)
+    words = words_for(workspace.pk, mode, [case])
+    return CasePage(
+        case=case,
+        status=STATES[CaseState(case.state)],
+        customer_label=words.customer(case),
+        plan=words.plan(case),
+        owed=known.debt.open if known is not None and known.debt.owed else None,
+        reason=reason_in_words(case, known),
+        enabled=policy_of(workspace.pk, mode).enabled,
+        lines=_lines(workspace, mode, timeline(case)),
+        coming=_coming(case, known),
+        others=list(others.exclude(pk=case.pk).order_by("opened_at", "pk")[:20]),
+        payment_url=known.debt.payment_url if known is not None else None,
+    )
+
+
+def _coming(case: Case, known: Known | None) -> list[Coming]:
+    if known is None or not case.runs or not known.attempts:
+        return []
+    steps: Iterable[Step] = schedule.steps(case.terms, known.course(case.settles_at))
+    return [Coming(STEPS[step.kind], step.at) for step in steps if step.key not in case.done]
+
+
+def _lines(workspace: Workspace, mode: Mode, entries: Sequence[CaseEntry]) -> list[Line]:
+    """The timeline with its messages' fates. Two queries."""
+    keys = {entry.key for entry in entries if entry.key}
+    letters = Letter.objects.filter(workspace=workspace, mode=mode, dedupe_key__in=keys)
+    fates: dict[tuple[str, bool], list[Fate]] = {}
+    for letter in letters.only("dedupe_key", "state", "reason", "to"):
+        fate = Fate(_LETTERS[LetterState(letter.state)], letter.to, letter.reason)
+        fates.setdefault((letter.dedupe_key, True), []).append(fate)
+    rows = Delivery.objects.filter(workspace=workspace, mode=mode, dedupe_key__in=keys).select_related("channel")
+    for row in rows.defer("message", "channel__secret").order_by("pk"):
+        fate = Fate(_DELIVERIES[DeliveryState(row.state)], row.channel.name, row.reason)
+        fates.setdefault((row.dedupe_key, False), []).append(fate)
+    return [
+        Line(entry, tuple(fates.get((entry.key, entry.kind == EntryKind.LETTER), ())) if entry.key else ())
+        for entry in entries
+    ]

@@ -1,0 +1,264 @@
+"""The paths of a case, from the first failed attempt to its end: every letter, every message to the team, access."""
+
+from __future__ import annotations
+
+import pytest
+
+from billing.lanes import lane_of
+from billing.modes import Mode
+from dunning.letters import LetterKind, texts
+from dunning.models import Letter
+from dunning.run import run
+from dunning.tasks import run_cases
+from integrations.models import Delivery
+from pqintel.workspaces.actions.workspaces import delete_workspace
+from pqintel.workspaces.models import Workspace
+from pqintel.workspaces.tenancy import scope, scoped_transaction
+
+from .story import Story
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SETTLED = round(5 / 1440, 4)
+
+
+@pytest.fixture
+def story(workspace: Workspace) -> Story:
+    return Story(workspace)
+
+
+def test_a_soft_decline_that_is_paid_on_day_5(story: Story) -> None:
+    story.channel()
+    story.fail(0, following=3)
+    assert story.cases() == {"in_1": "open"}
+    story.run_until(3)
+    story.fail(3, following=5)
+    story.run_until(4.9)
+    story.pay(5)
+    story.run_until(60)
+    assert story.cases() == {"in_1": "recovered"}
+    assert story.mails() == [
+        (3, "reminder_1", "cus_1", ["in_1"], "sent"),
+        (5, "recovered", "cus_1", ["in_1"], "sent"),
+    ]
+    assert story.told() == []
+    assert story.access().tier == "growth"
+    assert story.timeline() == [
+        "The payment failed.",
+        "First reminder.",
+        "Attempt 2 failed.",
+        "The invoice was paid.",
+        "Letter: the payment was received.",
+    ]
+    reminder = story.letter("reminder_1")
+    assert reminder.facts["amount"] == "$49.00"
+    assert (reminder.facts["plan"], reminder.facts["invoice_number"]) == ("Growth", "IN-1")
+    assert reminder.facts["reason"] == "Your card has insufficient funds."
+    assert "next_attempt" not in reminder.facts  # the attempt that was announced is this one
+    assert reminder.facts["downgrade_date"] == "March 16, 2026"
+    assert reminder.payment_url == "https://invoice.stripe.com/i/in_1"
+
+
+def test_a_hard_decline_to_downgrade_and_later_payment(story: Story) -> None:
+    story.channel()
+    story.fail(0, code="stolen_card")
+    story.run_until(13.99)
+    assert story.kinds() == [(SETTLED, "payment_failed"), (7, "reminder_2"), (10, "final_warning")]
+    assert story.cases() == {"in_1": "final"}
+    assert story.access().tier == "growth"
+    story.run_until(14)
+    assert story.cases() == {"in_1": "downgraded"}
+    answer = story.access()
+    assert (answer.tier, str(answer.reason), answer.cause) == ("free", "dunning", "dunning:in_1")
+    assert story.told() == [(14, "Ada & Sons was downgraded: $49.00 is not paid")]
+    story.run_until(30)
+    story.pay(31)
+    story.run_until(90)
+    assert story.cases() == {"in_1": "recovered"}
+    assert (story.access().tier, str(story.access().reason)) == ("growth", "active")
+    assert story.kinds() == [
+        (SETTLED, "payment_failed"),
+        (7, "reminder_2"),
+        (10, "final_warning"),
+        (14, "access_reduced"),
+        (31, "recovered"),
+    ]
+    assert story.told()[1:] == [(31, "Ada & Sons has paid $49.00")]
+    with scoped_transaction(story.workspace):
+        texts = " ".join(f"{letter.subject} {letter.body} {letter.facts}" for letter in Letter.objects.all())
+    assert not [word for word in ("stolen", "lost", "fraud") if word in texts.lower()]
+
+
+def test_three_d_secure_is_asked_for_at_once_and_again_nobody_is_asked_twice(story: Story) -> None:
+    story.fail(0, code="authentication_required", following=3)
+    story.run_until(2)
+    story.fail(3, code="authentication_required", following=5)
+    story.run_until(4)
+    assert story.kinds() == [(SETTLED, "payment_failed")]
+    assert story.letter("payment_failed").facts["reason"] == "Your bank asks you to confirm the payment."
+    story.pay(4)
+    assert story.cases() == {"in_1": "recovered"}
+
+
+def test_voided_midway(story: Story) -> None:
+    story.fail(0, following=3)
+    story.run_until(4)
+    story.void(5)
+    story.run_until(60)
+    assert story.cases() == {"in_1": "voided"}
+    assert story.kinds() == [(3, "reminder_1")]
+    assert story.case().reason == "The invoice was voided."
+
+
+def test_a_letter_that_waits_for_its_sender_stops_when_the_invoice_is_voided(story: Story) -> None:
+    story.fail(0, following=3)
+    story.run(3)
+    story.void(3.001)
+    assert story.mails() == [(3, "reminder_1", "cus_1", ["in_1"], "skipped")]
+
+
+def test_the_customer_cancels(story: Story) -> None:
+    story.fail(0, following=3)
+    story.run_until(3.5)
+    story.now = story.at(4)
+    story.subscription(status="canceled", cancellation_reason="cancellation_requested", ended_at=1)
+    story.react()
+    story.run_until(60)
+    assert story.cases() == {"in_1": "canceled"}
+    assert story.kinds() == [(3, "reminder_1")]
+
+
+def test_stripe_ends_the_subscription_unpaid_and_the_money_comes_after_all(story: Story) -> None:
+    story.fail(0, code="stolen_card")
+    story.run_until(1)
+    story.now = story.at(2)
+    story.subscription(status="canceled", cancellation_reason="payment_failed", ended_at=1)
+    story.react()
+    assert story.cases() == {"in_1": "lost"}
+    story.pay(20)
+    assert story.cases() == {"in_1": "recovered"}
+    assert story.kinds() == [(SETTLED, "payment_failed"), (20, "recovered")]
+
+
+def test_the_customer_is_deleted(story: Story) -> None:
+    story.fail(0, following=3)
+    story.now = story.at(1)
+    story.customer(deleted=True)
+    story.react()
+    assert story.cases() == {"in_1": "canceled"}
+    assert story.case().reason == "The customer was deleted."
+
+
+def test_two_invoices_of_one_customer_are_mailed_as_one(story: Story) -> None:
+    story.subscription("sub_2")
+    story.fail(0, "in_1", following=3)
+    story.fail(0.5, "in_2", following=3, amount=2000, subscription="sub_2")
+    story.run_until(9)
+    assert story.mails() == [
+        (3, "reminder_1", "cus_1", ["in_1", "in_2"], "sent"),
+        (7, "reminder_2", "cus_1", ["in_1", "in_2"], "sent"),
+    ]
+    assert story.letter("reminder_1").facts["amount"] == "$69.00"
+    assert story.letter("reminder_1").facts["invoice_number"] == "IN-1 and IN-2"
+    assert story.letter("reminder_1").payment_url == "https://invoice.stripe.com/i/in_2"
+    assert story.timeline("in_2")[1] == "First reminder, together with IN-1."
+    story.pay(9.1, "in_1")
+    story.run_until(12)
+    assert story.kinds()[2:] == [(9.1, "recovered"), (10.5, "final_warning")]
+    assert story.letter("final_warning").invoices == ["in_2"]
+
+
+def test_invoices_of_two_customers_are_not(story: Story) -> None:
+    story.customer("cus_2")
+    story.subscription("sub_2", "cus_2")
+    story.fail(0, "in_1", following=3)
+    story.fail(0, "in_2", following=3, customer="cus_2", subscription="sub_2")
+    story.run_until(3)
+    assert sorted(mail[2] for mail in story.mails()) == ["cus_1", "cus_2"]
+
+
+def test_the_third_attempt_is_told_to_the_team_with_all_that_is_known(story: Story) -> None:
+    channel = story.channel()
+    story.fail(0, following=3)
+    story.fail(3, following=5)
+    story.fail(5, following=7)
+    story.run_until(6)
+    assert story.told() == [(round(5 + 5 / 1440, 4), "Ada & Sons has not paid $49.00")]
+    with scoped_transaction(story.workspace):
+        delivery = Delivery.objects.get(channel=channel, dedupe_key="dunning:in_1:escalate")
+    assert delivery.message["fields"] == [
+        ["Customer", "Ada & Sons"],
+        ["Invoice", "IN-1"],
+        ["Amount", "$49.00"],
+        ["Plan", "Growth"],
+        ["Failed attempts", "3"],
+        ["Reason", "Insufficient funds: may succeed later"],
+        ["Next attempt", "March 9, 2026"],
+    ]
+    assert delivery.message["link"]["url"].endswith("/w/acme/live/dunning/cases/in_1/")
+    assert delivery.mode == "live"
+    assert story.cases() == {"in_1": "escalated"}
+
+
+def test_four_attempts_and_fourteen_days(story: Story) -> None:
+    for day, following in ((0, 3), (3, 5), (5, 7), (7, 20)):
+        story.fail(day, following=following)
+        story.run_until(day + 0.5)
+    story.run_until(13.9)
+    assert story.access().tier == "growth"
+    story.run_until(14)
+    assert story.access().tier == "free"
+
+
+def test_a_policy_that_changes_midway_is_for_the_cases_that_follow(story: Story) -> None:
+    story.fail(0, following=3)
+    story.policy(first_days=1, second_days=2, final_days=4)
+    story.subscription("sub_2")
+    story.customer("cus_2")
+    story.fail(1, "in_2", following=9, customer="cus_2", subscription=None)
+    story.run_until(5.5)
+    assert sorted((day, customer) for day, _, customer, *_ in story.mails()) == [
+        (2, "cus_2"),
+        (3, "cus_1"),
+        (3, "cus_2"),
+        (5, "cus_2"),
+    ]
+
+
+def test_texts_are_those_of_the_beginning(story: Story) -> None:
+    story.fail(0, following=3)
+    with scoped_transaction(story.workspace):
+        new: texts.Text = {"subject": "Another subject", "body": "Another text"}
+        texts.save(story.workspace.pk, Mode.LIVE, LetterKind.REMINDER_1, new, enabled=True, by="ada", now=story.at(1))
+    story.run_until(3)
+    assert story.letter("reminder_1").subject != "Another subject"
+
+
+def test_quiet_hours_over_the_change_of_clocks(workspace: Workspace) -> None:
+    workspace.timezone = "Europe/Berlin"
+    workspace.save()
+    story = Story(workspace)
+    story.policy(quiet_from="10:00", quiet_until="12:30")
+    # 10:30 in Berlin on March 27; clocks change on the 29th, and it is 10:30 again on the 30th: quiet until 12:30.
+    story.fail(25 - 0.5 / 24, following=28)
+    story.run_until(27.9)
+    assert story.kinds() == []
+    story.run_until(29)
+    assert story.kinds() == [(round(28 + 0.5 / 24, 4), "reminder_1")]
+
+
+def test_a_removed_workspace_leaves_nothing_and_stops_nothing(story: Story) -> None:
+    story.fail(0, following=3)
+    key = story.workspace.pk
+    delete_workspace(story.workspace)
+    with scope(key):
+        assert run(key, Mode.LIVE, story.at(3)).lines == []
+    assert run_cases(lane_of(key, Mode.LIVE)) == 0
+
+
+def test_without_letters_they_are_held_or_skipped_and_the_case_goes_its_way(workspace: Workspace) -> None:
+    story = Story(workspace, letters_wanted=None)
+    story.fail(0, code="stolen_card")
+    story.run_until(14)
+    assert {mail[4] for mail in story.mails()} == {"held"}
+    assert story.cases() == {"in_1": "downgraded"}
+    assert story.access().tier == "free"
