@@ -12,7 +12,9 @@ from integrations.stripe.recovery import RecoveryStatus
 from pqintel.workspaces.models import Workspace
 
 from .evidence import Evidence, collect
-from .verdicts import Verdict, events_appear, invoices_agree, signatures_verify
+from .findings import Verdict
+from .messages import Messages, collect_messages, messages_arrive
+from .verdicts import events_appear, invoices_agree, signatures_verify
 
 __all__ = ["Diagnosis", "Evidence", "Question", "Verdict", "diagnose"]
 
@@ -31,14 +33,16 @@ class Diagnosis:
     """What the page shows."""
 
     evidence: Evidence
+    messages: Messages
     questions: tuple[Question, ...]
     recovery: RecoveryStatus
     reconciliation: ReconciliationStatus
 
 
 def diagnose(workspace: Workspace, mode: Mode, now: datetime) -> Diagnosis:
-    """Gather evidence and answer the questions: about twenty queries, whatever there is. In a scoped transaction."""
+    """Gather evidence and answer the questions: under thirty queries, whatever there is. In a scoped transaction."""
     evidence = collect(workspace, mode, now)
+    messages = collect_messages(workspace, mode, now)
     recovered = recovery.status(workspace.pk, mode)
     reconciliation = reconcile.status(workspace.pk, mode)
     questions = (
@@ -48,6 +52,7 @@ def diagnose(workspace: Workspace, mode: Mode, now: datetime) -> Diagnosis:
             "Invoices are missing or different",
             invoices_agree(evidence, recovered, reconciliation.last),
         ),
+        Question("messages", "Alerts are not sent", messages_arrive(messages)),
         Question("signatures", "Signatures fail", signatures_verify(evidence)),
     )
-    return Diagnosis(evidence, questions, recovered, reconciliation)
+    return Diagnosis(evidence, messages, questions, recovered, reconciliation)

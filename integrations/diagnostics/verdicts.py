@@ -6,10 +6,8 @@ what speaks against it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import timedelta
-from enum import StrEnum
 from typing import Final
 
 from integrations.models import ConnectionStatus, SigningState
@@ -19,6 +17,7 @@ from integrations.stripe.signature import Reason
 from integrations.stripe.verification import State
 
 from .evidence import Counted, Evidence
+from .findings import Finding, Tone, Verdict, verdict
 from .signing import SIGNING
 from .words import ago, events_are, many, span
 
@@ -34,40 +33,11 @@ _MONEY: Final = frozenset({"invoice", "payment"})
 _READS_OF_MONEY: Final = frozenset({"invoice", "payment", "invoice_payments"})
 
 
-class Tone(StrEnum):
-    """What an answer amounts to."""
-
-    OK = "ok"
-    LOOK = "look"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was found, and what to do about it."""
-
-    tone: Tone
-    text: str
-    remedy: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The answer to a question: its line, and what else was found."""
-
-    line: Finding
-    also: tuple[Finding, ...] = ()
-
-    @property
-    def tone(self) -> Tone:
-        return self.line.tone
-
-
 def events_appear(e: Evidence) -> Verdict:
     """Whether what happens at Stripe arrives and is processed."""
     if unconnected := _unconnected(e):
         return Verdict(Finding(Tone.LOOK, *unconnected))
-    return _verdict(_lost_on_the_way(e), _arrives(e))
+    return verdict(_lost_on_the_way(e), _arrives(e))
 
 
 def invoices_agree(e: Evidence, recovery: RecoveryStatus, compared: RunStatus | None) -> Verdict:
@@ -77,21 +47,14 @@ def invoices_agree(e: Evidence, recovery: RecoveryStatus, compared: RunStatus | 
     """
     if unconnected := _unconnected(e):
         return Verdict(Finding(Tone.UNKNOWN, unconnected[0], unconnected[1]))
-    return _verdict(_wrong_about_money(e, recovery, compared), _compared(e, compared))
+    return verdict(_wrong_about_money(e, recovery, compared), _compared(e, compared))
 
 
 def signatures_verify(e: Evidence) -> Verdict:
     """Whether deliveries carry a signature that the stored secret verifies."""
     if e.signing is None:
         return Verdict(Finding(Tone.UNKNOWN, "No signing secret is stored.", _CONNECT))
-    return _verdict(_refused(e), _proven(e))
-
-
-def _verdict(found: Iterable[Finding], otherwise: Finding) -> Verdict:
-    findings = sorted(found, key=lambda finding: finding.tone is not Tone.LOOK)
-    if not findings:
-        return Verdict(otherwise)
-    return Verdict(findings[0], tuple(findings[1:]))
+    return verdict(_refused(e), _proven(e))
 
 
 def _unconnected(e: Evidence) -> tuple[str, str] | None:

@@ -64,7 +64,9 @@ class TestEvidence:
     def test_of_a_workspace_without_a_connection(self, workspace: Workspace, viewer_client: Client) -> None:
         answer = viewer_client.get(PAGE)
         assert "Stripe is not connected in test mode." in answer.content.decode()
-        assert [q.verdict.tone for q in answer.context["diagnosis"].questions] == ["look", "unknown", "unknown"]
+        assert [q.verdict.tone for q in answer.context["diagnosis"].questions] == [
+            "look", "unknown", "look", "unknown",
+        ]  # fmt: skip
 
     def test_of_other_workspaces_and_the_other_mode_stays_away(
         self, workspace: Workspace, viewer_client: Client
@@ -79,7 +81,7 @@ class TestEvidence:
             DeliveryLagFactory(**here, hour=now, count=number)
             RefusedDeliveryFactory(**here, hour=hour, reason="mismatch", count=number, last_at=now)
             ReadFactory(**here, what=f"what{number}")
-            ConnectionChangeFactory(**here, by=f"person{number}@example.com")
+            ConnectionChangeFactory(**here, by=f"changer{number}@example.com")
             InboxEventFactory(**here, state="rejected", reason=f"reason {number}", received_at=now)
             InboxEventFactory(
                 **here, state="quarantined", reason=f"broken {number}", event_id=f"evt_{number}", processed_at=now
@@ -92,14 +94,14 @@ class TestEvidence:
         assert [(one.state, one.day) for one in found.refused] == [("mismatch", 1)]
         assert found.refused_hours[-1][1] == 1
         assert [one.what for one in found.reads] == ["what1"]
-        assert [one.by for one in found.changes] == ["person1@example.com"]
+        assert [one.by for one in found.changes] == ["changer1@example.com"]
         assert [one.reason for one in found.rejected] == ["reason 1"]
         assert [one.event_id for one in found.quarantine] == ["evt_1"]
         assert found.quarantine_reasons == [("broken 1", 1)]
         assert (found.pending, found.quarantined, found.held) == (1, 1, 0)
         assert [one.examples for one in found.doubts] == [("in_1",)]
         html = viewer_client.get(PAGE).content.decode()
-        for text in ("type.2", "type.3", "evt_2", "evt_3", "broken 3", "person2@example.com", "in_2", "in_3"):
+        for text in ("type.2", "type.3", "evt_2", "evt_3", "broken 3", "changer2@example.com", "in_2", "in_3"):
             assert text not in html
 
     def test_names_what_stripe_is_asked_in_words_discounts_together(

@@ -13,8 +13,9 @@ from billing.doubt import Doubt
 from billing.modes import Mode
 from billing.money import Money
 from integrations.diagnostics.evidence import Counted, Evidence, OpenReads, Rejected
+from integrations.diagnostics.findings import Tone, Verdict
 from integrations.diagnostics.lag import Lag, lag_of
-from integrations.diagnostics.verdicts import Tone, Verdict, events_appear, invoices_agree, signatures_verify
+from integrations.diagnostics.verdicts import events_appear, invoices_agree, signatures_verify
 from integrations.diagnostics.words import span
 from integrations.models import ConnectionStatus, SigningState
 from integrations.stripe.quarantine import Quarantined

@@ -106,6 +106,7 @@ GOOD = (
     question(
         "invoices", "Invoices are missing or different", "unknown", finding("Not compared yet.", "It runs every night.")
     ),
+    question("messages", "Alerts are not sent", "ok", finding("31 messages sent in 7 days. None failed.")),
     question("signatures", "Signatures fail", "ok", finding("Stripe’s deliveries verify.")),
 )
 BAD = (
@@ -120,16 +121,41 @@ BAD = (
         "invoices", "Invoices are missing or different", "look", finding("129 events are set aside.", "Replay them.")
     ),
     question(
+        "messages",
+        "Alerts are not sent",
+        "look",
+        finding("Billing is broken since 3 h ago: channel_is_archived. 2 messages are held for it.", "Open it."),
+    ),
+    question(
         "signatures", "Signatures fail", "look", finding("14 deliveries signed with another secret.", "Copy it again.")
     ),
 )
 
 
-def page(mode: str, evidence: dict[str, Any], questions: tuple[Any, ...], form: forms.Form, **more: Any) -> Page:
+def sender(name: str, state: str, number: int, **counts: int) -> dict[str, Any]:
+    none = {"sent": 0, "waiting": 0, "held": 0, "failed": 0}
+    return {**none, "name": name, "number": number, "kind": "Slack webhook", "state": state, **counts}
+
+
+SENDERS = (
+    sender("Billing", "broken", 1, sent=1_204, held=2, failed=1),
+    sender("A channel with a rather long name for its column", "ok", 2, sent=31, waiting=4),
+    sender("ada@northwind.example", "unconfirmed", 3),
+)
+
+
+def page(
+    mode: str,
+    evidence: dict[str, Any],
+    questions: tuple[Any, ...],
+    form: forms.Form,
+    senders: Any = SENDERS,
+    **more: Any,
+) -> Page:
     context = {
         "nav": nav(mode, "diagnostics", **more),
         "user": USER,
-        "diagnosis": {"evidence": evidence, "questions": questions},
+        "diagnosis": {"evidence": evidence, "questions": questions, "messages": {"senders": senders}},
         "form": form,
         "recovery": {"connected": True, "read_until": NOW, "last_run_at": NOW, "found": 3, "missed": 1},
         "backfill": {"mode": mode, "progress": None, "may_start": True},
@@ -145,4 +171,4 @@ def pages() -> Iterator[tuple[str, Page]]:
     yield "diagnostics", page("live", WELL, GOOD, Reason())
     yield "diagnostics-trouble", page("test", TROUBLE, BAD, wrong)
     yield "diagnostics-viewer", page("test", TROUBLE, BAD, Reason(), may_all=False)
-    yield "diagnostics-new", page("test", NOTHING, (unconnected,), Reason())
+    yield "diagnostics-new", page("test", NOTHING, (unconnected,), Reason(), ())
