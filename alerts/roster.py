@@ -131,6 +131,14 @@ def enable(rule: Rule, enabled: bool, *, by: str, now: datetime) -> None:
     _wake(row, now)
 
 
+def mute(rule: Rule, muted: bool, *, by: str, now: datetime) -> None:
+    """Send nothing of a rule, or send things again. What still holds then is told."""
+    row = _locked(rule, now)
+    row.test_mode, row.changed_by, row.changed_at = muted, by, now
+    row.save(update_fields=["test_mode", "changed_by", "changed_at"])
+    _wake(row, now)
+
+
 def silence(rule: Rule, until: datetime | None, *, by: str, now: datetime) -> None:
     """Say nothing until then; None ends a silence. What still holds then is told."""
     row = _locked(rule, now)

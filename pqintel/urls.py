@@ -19,6 +19,7 @@ urlpatterns = [
     path("", include("pqintel.workspaces.urls")),
     path("", include("integrations.urls")),
     path("w/<slug:slug>/settings/billing/", include("billing.settings_urls")),
+    path("w/<slug:slug>/<mode:mode>/alerts/", include("alerts.urls")),
     path("w/<slug:slug>/<mode:mode>/digest/", include("alerts.digest.urls")),
     path("w/<slug:slug>/<mode:mode>/", include("billing.urls")),
     path("w/<slug:slug>/<mode:mode>/dunning/", include("dunning.urls")),

@@ -17,7 +17,7 @@ class RuleFactory(RecordFactory):
     number = factory.Sequence(lambda n: n + 1)
     kind = alerts.RuleKind.PAYMENT_FAILURES
     name = factory.Sequence(lambda n: f"Rule {n}")
-    params = factory.LazyFunction(lambda: {"count": 5, "minutes": 60})
+    params = factory.LazyFunction(lambda: {"measure": "count", "threshold": "5", "currency": "", "minutes": 60})
     created_at = THEN
     changed_at = THEN
     stepped_at = THEN

@@ -87,6 +87,8 @@ class Threshold(ABC):
     about: ClassVar[str]
     previewed: ClassVar[bool]
     """Whether the past can be judged: its timeline is kept."""
+    graded: ClassVar[bool] = True
+    """Whether a value can come back by degrees, so that a hysteresis means something."""
 
     @abstractmethod
     def judges(self, place: Place, params: Sequence[Params], after: datetime, until: datetime) -> Sequence[Judge]:

@@ -41,6 +41,7 @@ class ChannelBroken(Threshold):
     form = Form
     about = "A channel of this workspace does not take messages any more."
     previewed = False
+    graded = False
 
     def judges(
         self, place: Place, params: Sequence[Params], after: datetime, until: datetime

@@ -9,8 +9,6 @@ from decimal import ROUND_FLOOR, Context, Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from django import forms
-
 from alerts.machine import Decision, Reading
 from alerts.models import Outcome, RuleKind
 from billing.metrics.churn import churn_of_30_days
@@ -19,7 +17,7 @@ from billing.metrics.periods import TILE_DAYS, Period
 
 from .base import Params, ParamsForm, Place, Threshold, Words
 from .days import midnights
-from .fields import DecimalText
+from .fields import DecimalText, WholeField
 from .writing import page, percent
 
 _FLOOR: Final = Context(prec=60, rounding=ROUND_FLOOR)
@@ -35,7 +33,7 @@ class Form(ParamsForm):
         decimal_places=3,
         help_text="Of subscribers, lost within 30 days.",
     )
-    minimum = forms.IntegerField(
+    minimum = WholeField(
         label="Not with fewer subscribers than",
         min_value=1,
         max_value=1_000_000_000,

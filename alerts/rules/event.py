@@ -31,7 +31,7 @@ def kind_label(kind: str) -> str:
 
 class Form(ParamsForm):
     kinds = forms.MultipleChoiceField(
-        label="When",
+        label="Any of",
         choices=[(kind, kind_label(kind)) for kind in sorted(KINDS)],
         widget=forms.CheckboxSelectMultiple,
     )

@@ -33,8 +33,16 @@ class CurrencyField(forms.CharField):
         return code
 
 
+class WholeField(forms.IntegerField):
+    """A whole number. What is typed stays to be seen where it is none: browsers hide that in inputs for numbers."""
+
+    widget = forms.TextInput(attrs={"inputmode": "numeric"})
+
+
 class DecimalText(forms.DecimalField):
     """A number that is kept as text: JSON has no exact decimals."""
+
+    widget = forms.TextInput(attrs={"inputmode": "decimal"})
 
     def clean(self, value: Any) -> str:
         number = super().clean(value)

@@ -23,7 +23,7 @@ from billing.rates import MissingRate, Rates, convert, rates_between
 
 from .base import Params, ParamsForm, Place, Threshold, Words
 from .days import midnights
-from .fields import CurrencyField, DecimalText, minor
+from .fields import CurrencyField, DecimalText, WholeField, minor
 from .writing import amount, lasting, page, percent, span
 
 PERCENT: Final = "percent"
@@ -54,7 +54,7 @@ class Form(ParamsForm):
         decimal_places=3,
         help_text="Percent of MRR at the beginning, or an amount a month.",
     )
-    hours = forms.IntegerField(
+    hours = WholeField(
         label="Compared with (hours ago)",
         required=False,
         min_value=1,

@@ -16,7 +16,7 @@ from alerts.models import Outcome, RuleKind
 from billing.models import Failure
 
 from .base import Params, ParamsForm, Place, Threshold, Words
-from .fields import CurrencyField, DecimalText, minor
+from .fields import CurrencyField, DecimalText, WholeField, minor
 from .writing import amount, lasting, page, span
 
 COUNT: Final = "count"
@@ -36,7 +36,7 @@ class Form(ParamsForm):
         help_text="Payments, or an amount in the currency below.",
     )
     currency = CurrencyField(required=False, help_text="For an amount: only failures in this currency count.")
-    minutes = forms.IntegerField(
+    minutes = WholeField(
         label="Within (minutes)", min_value=1, max_value=LONGEST_MINUTES, help_text="60 is an hour, 1440 a day."
     )
 

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django import forms
-
 from alerts.machine import Decision, Reading
 from alerts.models import Outcome, RuleKind
 
 from .base import Params, ParamsForm, Place, Threshold, Words
+from .fields import WholeField
 from .writing import lasting, moment, page
 
 
 class Form(ParamsForm):
-    minutes = forms.IntegerField(
+    minutes = WholeField(
         label="For more than (minutes)",
         min_value=10,
         max_value=7 * 1440,
@@ -63,6 +62,7 @@ class StaleSync(Threshold):
         "Nothing was heard of Stripe for a while, or what it sent waits. Alerts about numbers are held back meanwhile."
     )
     previewed = False
+    graded = False
 
     def judges(self, place: Place, params: Sequence[Params], after: datetime, until: datetime) -> Sequence[SyncJudge]:
         return [

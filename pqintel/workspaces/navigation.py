@@ -55,7 +55,7 @@ SECTIONS = {
     "integrations:channel_chat": "channels",
     "integrations:drift": "diagnostics",
 }
-NAMESPACES = {"billing": "dashboard", "integrations": "integrations", "digest": "digest"}
+NAMESPACES = {"billing": "dashboard", "integrations": "integrations", "digest": "digest", "alerts": "alerts"}
 # Pages of one object, which exists in one mode only: in the other one, the list that it would be in.
 LISTS = {
     "billing:customer": "billing:customers",
@@ -66,6 +66,8 @@ LISTS = {
     "dunning:case_resolve": "dunning:cases",
     "dunning:case_exclude": "dunning:cases",
     "dunning:exclusion_add": "dunning:policy",
+    "alerts:rule": "alerts:rules",
+    "alerts:edit": "alerts:rules",
 }
 ACCOUNT_PAGES = ("account_", "mfa_")
 TRIAL_NOTICE = timedelta(days=5)

@@ -29,6 +29,8 @@ SETTINGS: dict[str, Any] = {
         "csp",
         "pqintel.workspaces",
         "billing",
+        "integrations",
+        "alerts",
     ],
     "AUTH_USER_MODEL": "workspaces.User",
     "DATABASES": {"default": {"ENGINE": "pqintel.workspaces.postgres"}},

@@ -118,6 +118,19 @@ integrations_urls = (
     ],
     "integrations",
 )
+alerts_urls = (
+    [
+        path("w/<slug>/<mode>/alerts/", nothing, name="rules"),
+        path("w/<slug>/<mode>/alerts/add/<kind>/", nothing, name="add"),
+        path("w/<slug>/<mode>/alerts/<int:number>/", nothing, name="rule"),
+        *(
+            path(f"w/<slug>/<mode>/alerts/<int:number>/{name}/", nothing, name=name)
+            for name in ("edit", "silence", "enable", "mute", "remove")
+        ),
+    ],
+    "alerts",
+)
+digest_urls = ([path("w/<slug>/<mode>/digest/", nothing, name="page")], "digest")
 workspaces_urls = (
     [
         path("w/new/", nothing, name="new"),
@@ -140,5 +153,7 @@ urlpatterns = [
     path("", include(billing_urls)),
     path("", include(settings_urls)),
     path("", include(integrations_urls)),
+    path("", include(alerts_urls)),
+    path("", include(digest_urls)),
     path("", include(workspaces_urls)),
 ]

@@ -32,6 +32,7 @@ from tests.factories import (
     UserFactory,
     WorkspaceFactory,
 )
+from tests.factories_alerts import RuleFactory
 from tests.factories_dunning import CaseFactory, ExclusionFactory
 from tests.workspaces.staff_objects import object_of
 
@@ -143,6 +144,7 @@ class Stage:
         for factory in (CustomerFactory, SubscriptionFactory, InvoiceFactory, PaymentFactory):
             factory(workspace=self.workspace, stripe_id="the_one")
         self.channel = ChannelFactory(workspace=self.workspace, kind="email", state="unconfirmed", secret=None)
+        RuleFactory(workspace=self.workspace, number=self.channel.number)
         self.override = AccessOverrideFactory(workspace=self.workspace)
         CaseFactory(workspace=self.workspace, invoice="the_one")
         self.exclusion = ExclusionFactory(workspace=self.workspace)
@@ -186,7 +188,7 @@ class Stage:
             "app_label": "billing",
             "stripe_id": "the_one",
             "metric": "mrr",
-            "kind": "email",
+            "kind": "mrr_drop" if url.name.startswith("alerts:") else "email",
             "number": self.channel.number,
         }
         if "pk" in url.parameters:

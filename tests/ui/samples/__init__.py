@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from . import accounts, billing, channels, connection, diagnosis, diagnostics, digests, numbers, people, plans, records
+from . import (
+    accounts,
+    alerts,
+    billing,
+    channels,
+    connection,
+    diagnosis,
+    diagnostics,
+    digests,
+    numbers,
+    people,
+    plans,
+    records,
+)
 from .shell import Page
 
 ERRORS = ("400", "403", "403_csrf", "404", "500", "503")
@@ -24,5 +37,6 @@ def pages() -> dict[str, Page]:
         accounts.pages(),
         plans.pages(),
         digests.pages(),
+        alerts.pages(),
     )
     return {"home": home, **{name: page for room in rooms for name, page in room}, **errors}
