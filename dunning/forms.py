@@ -111,7 +111,7 @@ class PolicyForm(forms.Form):
     second_days = _days("Second reminder after days", "Empty = none.")
     final_days = _days("Final warning after days", "Empty = none.")
     quiet_from = _time("No letters from")
-    quiet_until = _time("until", "Letters wait until then. Both empty = at any hour.")
+    quiet_until = _time("Letters again from", "Those of the night wait until then. Both empty = at any hour.")
     escalate_attempts = _attempts("Tell the team at attempt", "Empty = not by the number of attempts.")
     escalate_amounts = AmountsField(
         label="Tell the team at once above",

@@ -30,6 +30,7 @@ SETTINGS: dict[str, Any] = {
         "pqintel.workspaces",
         "billing",
         "integrations",
+        "dunning",
         "alerts",
     ],
     "AUTH_USER_MODEL": "workspaces.User",

@@ -130,6 +130,21 @@ alerts_urls = (
     ],
     "alerts",
 )
+dunning_urls = (
+    [
+        path("w/<slug>/<mode>/dunning/", nothing, name="cases"),
+        path("w/<slug>/<mode>/dunning/recovery/", nothing, name="recovery"),
+        path("w/<slug>/<mode>/dunning/policy/", nothing, name="policy"),
+        path("w/<slug>/<mode>/dunning/policy/exclusions/", nothing, name="exclusion_add"),
+        path("w/<slug>/<mode>/dunning/policy/exclusions/<int:pk>/remove/", nothing, name="exclusion_remove"),
+        *(
+            path(f"w/<slug>/<mode>/dunning/cases/<stripe_id>/{name}/", nothing, name=f"case_{name}")
+            for name in ("pause", "go_on", "send", "resolve", "exclude")
+        ),
+        path("w/<slug>/<mode>/dunning/cases/<stripe_id>/", nothing, name="case"),
+    ],
+    "dunning",
+)
 digest_urls = ([path("w/<slug>/<mode>/digest/", nothing, name="page")], "digest")
 workspaces_urls = (
     [
@@ -155,5 +170,6 @@ urlpatterns = [
     path("", include(integrations_urls)),
     path("", include(alerts_urls)),
     path("", include(digest_urls)),
+    path("", include(dunning_urls)),
     path("", include(workspaces_urls)),
 ]

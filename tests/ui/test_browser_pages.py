@@ -37,7 +37,9 @@ def test_page(gallery: str, look: Page, said: list[str], name: str) -> None:
     said.clear()
     look.set_viewport_size(WIDE)
     look.emulate_media(color_scheme="light")
-    look.goto(f"{gallery}{name}/")
+    answer = look.goto(f"{gallery}{name}/")
+    assert answer is not None
+    assert answer.status == pages()[name].status
     assert violations(look) == []
     assert look.evaluate(TOO_WIDE) == 0
     look.emulate_media(color_scheme="dark")

@@ -11,6 +11,7 @@ from . import (
     diagnosis,
     diagnostics,
     digests,
+    dunning,
     numbers,
     people,
     plans,
@@ -38,5 +39,6 @@ def pages() -> dict[str, Page]:
         plans.pages(),
         digests.pages(),
         alerts.pages(),
+        dunning.pages(),
     )
     return {"home": home, **{name: page for room in rooms for name, page in room}, **errors}
