@@ -321,6 +321,7 @@ BEAT_JOBS: dict[str, dict[str, Any]] = {
         "schedule": 300.0,
         "options": {"expires": 300},
     },
+    "sweep-letters": {"task": "dunning.tasks.sweep_letters", "schedule": 5.0, "options": {"expires": 5}},
     "sweep-deliveries": {"task": "integrations.tasks.sweep_deliveries", "schedule": 5.0, "options": {"expires": 5}},
     "sweep-reactions": {"task": "pqintel.reactions.sweep", "schedule": 5.0, "options": {"expires": 5}},
     "sweep-digests": {"task": "alerts.tasks.sweep_digests", "schedule": 60.0, "options": {"expires": 60}},

@@ -18,6 +18,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("pqintel.workspaces.urls")),
     path("", include("integrations.urls")),
+    path("", include("dunning.letters_urls")),
     path("w/<slug:slug>/settings/billing/", include("billing.settings_urls")),
     path("w/<slug:slug>/<mode:mode>/alerts/", include("alerts.urls")),
     path("w/<slug:slug>/<mode:mode>/digest/", include("alerts.digest.urls")),

@@ -15,18 +15,19 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
 class Mailbox:
-    """What has arrived. `refuse` makes the server turn away every recipient from then on."""
+    """What has arrived. `refuse` makes the server turn away every recipient from then on, in the words of `refusal`."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.refuse = False
+        self.refusal = "550 No such mailbox"
         self.port = 0
 
     async def handle_RCPT(  # noqa: N802 (aiosmtpd's name)
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         if self.refuse:
-            return "550 No such mailbox"
+            return self.refusal
         envelope.rcpt_tos.append(address)
         return "250 OK"
 

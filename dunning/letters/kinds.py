@@ -28,6 +28,8 @@ OPTIONAL: Final = frozenset(
 )
 """They can be unsubscribed from. The others are about a contract or a payment, and customers need them."""
 
+LABELS: Final[Mapping[str, str]] = {kind.value: str(kind.label) for kind in LetterKind}
+
 OFF_BY_DEFAULT: Final = frozenset({LetterKind.CARD_EXPIRING})
 
 PLACEHOLDERS: Final[Mapping[str, str]] = {

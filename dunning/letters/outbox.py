@@ -22,7 +22,7 @@ from pqintel.workspaces.models import Workspace
 from .kinds import OPTIONAL
 from .texts import KnownText, Text, known_texts
 
-bell = Doorbell("dunning.tasks.send_letters", queue="react")
+bell = Doorbell("dunning.tasks.send_letters", queue="bulk")
 
 KEEP_TRYING: Final = timedelta(hours=72)
 UNANSWERED: Final = "Letters to customers were not answered yet"
@@ -113,12 +113,13 @@ def write(requests: Iterable[LetterRequest], now: datetime) -> list[Letter]:
 
 def _write(workspace_id: int, mode: Mode, asked: Sequence[LetterRequest], now: datetime) -> list[Letter]:
     ground = ground_of(workspace_id, mode, [a.customer for a in asked], {a.kind for a in asked})
-    rows = {a.dedupe_key: _row(a, ground, now) for a in reversed(asked)}  # of two with one key, the first
+    first = {a.dedupe_key: a for a in reversed(asked)}  # of two with one key
+    rows = {key: _row(first[key], ground, now) for key in dict.fromkeys(a.dedupe_key for a in asked)}
     _LETTERS.write(workspace_id, mode, list(rows.values()))
     found = {row.dedupe_key: row for row in letters_of(workspace_id, mode).filter(dedupe_key__in=list(rows))}
     if any(row.state == LetterState.WAITING and row.next_attempt_at <= now for row in found.values()):
         transaction.on_commit(lambda: bell.ring(lane_of(workspace_id, mode)))
-    return [found[key] for key in dict.fromkeys(a.dedupe_key for a in asked)]
+    return [found[key] for key in rows]
 
 
 def stop(workspace_id: int, mode: Mode, dedupe_prefix: str, reason: str, now: datetime) -> int:
@@ -181,6 +182,13 @@ def retry(workspace_id: int, mode: Mode, now: datetime, within: timedelta) -> in
     if again:
         transaction.on_commit(lambda: bell.ring(lane_of(workspace_id, mode)))
     return again
+
+
+def unsubscribe(workspace_id: int, mode: Mode, address: str, now: datetime) -> None:
+    """Note that an address wants no letters but those about what it owes. Idempotent. Must run in scope."""
+    Unsubscribed.objects.get_or_create(
+        workspace_id=workspace_id, mode=mode, address=address.lower(), defaults={"at": now}
+    )
 
 
 def wanted(workspace_id: int, mode: Mode) -> bool | None:

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from string import Template
 from typing import Final
-from urllib.parse import urlsplit
 
+from billing.links import payment_page
 from dunning.models import LetterKind
 
 from .kinds import ALLOWED
@@ -82,21 +82,10 @@ def check_body(kind: LetterKind, body: str) -> str:
     return body
 
 
-def safe_url(url: str | None) -> str:
-    """The address of a payment page if it is one of https, else ""."""
-    if not url or _CONTROL.search(url) or any(c.isspace() for c in url):
-        return ""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ""
-    return url if parts.scheme == "https" and parts.hostname else ""
-
-
 def fill(subject: str, body: str, facts: Mapping[str, str], payment_url: str | None) -> Wording:
     """A text with its placeholders filled in. Never raises: what is not known or not valid is left out or as it is."""
     values = {name: _one_line(value) for name, value in facts.items()}
-    values[LINK] = safe_url(payment_url)
+    values[LINK] = payment_page(payment_url) or ""
     head = "".join(values.get(name, "") if name else text for text, name in _split(subject))
     found = (_pieces(paragraph, values) for paragraph in _PARAGRAPHS.split(body.strip()))
     return Wording(_one_line(head)[:LONGEST_SUBJECT], tuple(paragraph for paragraph in found if paragraph))

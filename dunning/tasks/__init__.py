@@ -1,5 +1,6 @@
-"""Celery tasks: a lane in, scope entered, one call. Losing one costs a sweep's interval, never a step."""
+"""Celery tasks: a lane in, scope entered, one call. Losing one costs a sweep's interval, never a step or a letter."""
 
 from .running import run_cases, sweep_cases
+from .writing import send_letters, sweep_letters
 
-__all__ = ["run_cases", "sweep_cases"]
+__all__ = ["run_cases", "send_letters", "sweep_cases", "sweep_letters"]

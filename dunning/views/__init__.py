@@ -1,0 +1,1 @@
+"""Pages of the room: they fetch, scope, and call one function."""

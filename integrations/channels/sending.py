@@ -255,7 +255,7 @@ def _put_off(row: Delivery, channel: Channel, outcome: Passing, now: datetime) -
     row.reason = row.answer = outcome.reason
     row.possible_duplicate = row.possible_duplicate or outcome.may_have_arrived
     channel.failures += 1
-    pause = max(_pause(row.tries), _wish(outcome))
+    pause = max(pause_after(row.tries), _wish(outcome))
     row.next_attempt_at = now + pause
     _rest(channel, max(min(pause, CHANNEL_PAUSE), _wish(outcome)), now)
     if row.next_attempt_at < row.give_up_at:
@@ -277,7 +277,8 @@ def _rest(channel: Channel, pause: timedelta, now: datetime) -> None:
     channel.next_send_at = max(now + pause, channel.next_send_at or now)
 
 
-def _pause(tries: int) -> timedelta:
+def pause_after(tries: int) -> timedelta:
+    """How long to wait after so many tries: from five seconds to an hour."""
     return min(FIRST_PAUSE * (1 << min(tries - 1, 20)), LONGEST_PAUSE)
 
 

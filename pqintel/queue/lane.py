@@ -19,6 +19,7 @@ class Work(IntEnum):
     BACKFILL = 0x5052 << 44
     DELIVERING = 0x5053 << 44
     REACTING = 0x5054 << 44
+    LETTERS = 0x5056 << 44
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import smtplib
 from typing import Any
 
-from django.core.mail import EmailMultiAlternatives
+from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.template.loader import render_to_string
 
 from ..message import Message
@@ -34,24 +34,31 @@ class Email:
             return Permanent("This is not an address.")
         mail = EmailMultiAlternatives(payload["subject"], payload["text"], to=[target])
         mail.attach_alternative(payload["html"], "text/html")
-        try:
-            mail.send()
-        except smtplib.SMTPRecipientsRefused as refused:
-            code, words = next(iter(refused.recipients.values()))
-            said = f"The mail server: {code} {_text(words)}"
-            return Permanent(said) if code >= 500 else Passing(said)
-        except smtplib.SMTPDataError as refused:
-            said = f"The mail server: {refused.smtp_code} {_text(refused.smtp_error)}"
-            return Permanent(said, breaks=False) if refused.smtp_code >= 500 else Passing(said)
-        except smtplib.SMTPServerDisconnected:
-            return Passing("The mail server hung up.", may_have_arrived=True)
-        except smtplib.SMTPException as trouble:  # who we are, not whom we write to
-            return Passing(f"The mail server refuses us ({type(trouble).__name__}).")
-        except TimeoutError:
-            return Passing("The mail server did not answer in time.", may_have_arrived=True)
-        except OSError:
-            return Passing("The mail server cannot be reached.")
-        return Sent("Accepted by the mail server.")
+        return post(mail)
+
+
+def post(mail: EmailMessage) -> Outcome:
+    """Hand one mail to the mail server; what became of that. Waits as long as `EMAIL_TIMEOUT` allows; raises nothing
+    that a mail server can cause. Call it outside a transaction.
+    """
+    try:
+        mail.send()
+    except smtplib.SMTPRecipientsRefused as refused:
+        code, words = next(iter(refused.recipients.values()))
+        said = f"The mail server: {code} {_text(words)}"
+        return Permanent(said) if code >= 500 else Passing(said)
+    except smtplib.SMTPDataError as refused:
+        said = f"The mail server: {refused.smtp_code} {_text(refused.smtp_error)}"
+        return Permanent(said, breaks=False) if refused.smtp_code >= 500 else Passing(said)
+    except smtplib.SMTPServerDisconnected:
+        return Passing("The mail server hung up.", may_have_arrived=True, server=True)
+    except smtplib.SMTPException as trouble:  # who we are, not whom we write to
+        return Passing(f"The mail server refuses us ({type(trouble).__name__}).", server=True)
+    except TimeoutError:
+        return Passing("The mail server did not answer in time.", may_have_arrived=True, server=True)
+    except OSError:
+        return Passing("The mail server cannot be reached.", server=True)
+    return Sent("Accepted by the mail server.")
 
 
 def _text(words: bytes | str) -> str:

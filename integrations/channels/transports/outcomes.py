@@ -16,12 +16,14 @@ class Sent:
 class Passing:
     """Not now. `retry_after` (seconds) is how long the provider asks to be left alone; None: it did not say.
 
-    `may_have_arrived`: the message was on its way when the connection was lost.
+    `may_have_arrived`: the message was on its way when the connection was lost. `server`: it says nothing of this
+    message or its recipient; others would fare no better now.
     """
 
     reason: str
     retry_after: float | None = None
     may_have_arrived: bool = False
+    server: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -237,7 +237,7 @@ def test_mail_over_smtp(settings: Any) -> None:
         assert [part.get_content_type() for part in arrived.iter_parts()] == ["text/plain", "text/html"]
         box.refuse = True
         assert email() == Permanent("The mail server: 550 No such mailbox")
-    assert email() == Passing("The mail server cannot be reached.")
+    assert email() == Passing("The mail server cannot be reached.", server=True)
 
 
 def test_an_address_cannot_bring_a_header(settings: Any) -> None:

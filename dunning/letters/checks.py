@@ -1,0 +1,81 @@
+"""What is looked at once more before a letter is sent: what it says may not be so any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from billing.models import Invoice, Subscription
+from billing.modes import Mode
+from billing.money import Money
+from billing.owed import Debt, DebtState, debts
+from dunning.models import Letter, LetterKind
+from pqintel.ui import figures
+
+from .kinds import CHASING
+
+MEANWHILE: Final = {
+    DebtState.PAID: "Paid meanwhile",
+    DebtState.VOIDED: "Voided meanwhile",
+    DebtState.WRITTEN_OFF: "Written off meanwhile",
+    DebtState.CANCELLED: "The subscription was cancelled meanwhile",
+    DebtState.LOST: "The subscription was ended meanwhile",
+    DebtState.CUSTOMER_DELETED: "The customer was deleted",
+    DebtState.NOT_DUE: "Nothing is due any more",
+}
+SUBSCRIBED: Final = "There is a subscription by now"
+RUNNING: Final = ("active", "trialing", "past_due")
+"""Statuses of a subscription that its customer has begun to use."""
+
+
+def refresh(letter: Letter) -> str:
+    """Bring what a letter says up to date; why it is not wanted any more, or "" where it is. Must run in scope.
+
+    A letter that asks for several invoices asks for those that are still owed, under the newest page of Stripe's.
+    Changes the letter in memory alone. Two queries at most.
+    """
+    if letter.kind in CHASING and letter.invoices:
+        return _refresh_debts(letter)
+    if letter.kind == LetterKind.ONBOARDING_FOLLOWUP and has_subscription(letter):
+        return SUBSCRIBED
+    return ""
+
+
+def has_subscription(letter: Letter) -> bool:
+    """Whether the letter's customer has a subscription that runs."""
+    rows = Subscription.objects.filter(workspace_id=letter.workspace_id, mode=letter.mode, customer=letter.customer)
+    return rows.filter(status__in=RUNNING).exists()
+
+
+def amounts_in_words(amounts: Iterable[Money]) -> str:
+    """Sums by currency: "$49.00", or "$49.00 and €10.00"; never a sum across currencies."""
+    sums: dict[str, Money] = {}
+    for amount in amounts:
+        sums[amount.currency] = sums[amount.currency] + amount if amount.currency in sums else amount
+    return " and ".join(figures.money(sums[currency]) for currency in sorted(sums))
+
+
+def _refresh_debts(letter: Letter) -> str:
+    known = debts(letter.workspace_id, Mode(letter.mode), letter.invoices)
+    owed = [known[invoice] for invoice in letter.invoices if invoice in known and known[invoice].owed]
+    if not owed:
+        states = [known[invoice].state for invoice in letter.invoices if invoice in known]
+        return MEANWHILE[states[0]] if states else MEANWHILE[DebtState.NOT_DUE]
+    if len(owed) < len(letter.invoices):
+        _ask_for(letter, owed)
+    letter.payment_url = owed[0].payment_url or letter.payment_url
+    return ""
+
+
+def _ask_for(letter: Letter, owed: list[Debt]) -> None:
+    """Let a letter ask for fewer invoices than it was decided for."""
+    letter.invoices = [debt.invoice for debt in owed]
+    rows = Invoice.objects.filter(
+        workspace_id=letter.workspace_id, mode=letter.mode, stripe_id__in=letter.invoices
+    ).order_by("created", "id")
+    changed = {
+        "amount": amounts_in_words(debt.open for debt in owed),
+        "invoice_number": ", ".join(row.number for row in rows.only("number") if row.number),
+    }
+    letter.facts = letter.facts | {name: value for name, value in changed.items() if name in letter.facts}
+    letter.payment_url = owed[0].payment_url
