@@ -19,12 +19,16 @@ from billing.lanes import lane_of, lane_parts
 from billing.modes import Mode
 from billing.reacting import Reaction, Reactions, bell
 from dunning import reactions as dunning
+from dunning.letters import occasions
 from pqintel.workspaces.tenancy import everywhere, scope
 
 _WIRING: Final[Sequence[tuple[Reaction, Collection[str]]]] = (
     (dunning.advance_cases, dunning.LINES),
     (alerts.tell, alerts.LINES),
     (alerts.judge_failures, alerts.FAILURE_LINES),
+    (occasions.welcome, occasions.BEGINNINGS),
+    (occasions.first_steps, occasions.CHECKOUTS),
+    (occasions.goodbye, occasions.ENDS),
 )
 """Each reaction, in the order in which they are called, and the kinds of lines that it is called for."""
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from billing.models import Invoice, Subscription
 from billing.modes import Mode
-from billing.money import Money
 from billing.owed import Debt, DebtState, debts
 from dunning.models import Letter, LetterKind
-from pqintel.ui import figures
+from dunning.wording import amounts
 
 from .kinds import CHASING
 
@@ -24,6 +22,7 @@ MEANWHILE: Final = {
     DebtState.NOT_DUE: "Nothing is due any more",
 }
 SUBSCRIBED: Final = "There is a subscription by now"
+OVER: Final = "The subscription is over already"
 RUNNING: Final = ("active", "trialing", "past_due")
 """Statuses of a subscription that its customer has begun to use."""
 
@@ -38,6 +37,8 @@ def refresh(letter: Letter) -> str:
         return _refresh_debts(letter)
     if letter.kind == LetterKind.ONBOARDING_FOLLOWUP and has_subscription(letter):
         return SUBSCRIBED
+    if letter.kind == LetterKind.WELCOME and not has_subscription(letter):
+        return OVER
     return ""
 
 
@@ -45,14 +46,6 @@ def has_subscription(letter: Letter) -> bool:
     """Whether the letter's customer has a subscription that runs."""
     rows = Subscription.objects.filter(workspace_id=letter.workspace_id, mode=letter.mode, customer=letter.customer)
     return rows.filter(status__in=RUNNING).exists()
-
-
-def amounts_in_words(amounts: Iterable[Money]) -> str:
-    """Sums by currency: "$49.00", or "$49.00 and €10.00"; never a sum across currencies."""
-    sums: dict[str, Money] = {}
-    for amount in amounts:
-        sums[amount.currency] = sums[amount.currency] + amount if amount.currency in sums else amount
-    return " and ".join(figures.money(sums[currency]) for currency in sorted(sums))
 
 
 def _refresh_debts(letter: Letter) -> str:
@@ -74,7 +67,7 @@ def _ask_for(letter: Letter, owed: list[Debt]) -> None:
         workspace_id=letter.workspace_id, mode=letter.mode, stripe_id__in=letter.invoices
     ).order_by("created", "id")
     changed = {
-        "amount": amounts_in_words(debt.open for debt in owed),
+        "amount": amounts(debt.open for debt in owed),
         "invoice_number": ", ".join(row.number for row in rows.only("number") if row.number),
     }
     letter.facts = letter.facts | {name: value for name, value in changed.items() if name in letter.facts}

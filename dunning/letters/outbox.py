@@ -55,6 +55,7 @@ class LetterRequest:
     `customer` and `invoices` are Stripe's ids; `invoices` are what a letter that asks for a payment is about. `facts`
     are values of the kind's placeholders (`kinds.ALLOWED`), in words; the customer's name and the workspace's are
     filled in where they are not given. `text` is a pinned text (`texts.text_of`), None the workspace's present one.
+    `skip`: it is not to go out, for this reason, and is written down only.
     """
 
     workspace_id: int
@@ -67,6 +68,7 @@ class LetterRequest:
     payment_url: str | None = None
     not_before: datetime | None = None
     invoices: tuple[str, ...] = ()
+    skip: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +160,7 @@ def answer(workspace_id: int, mode: Mode, *, wanted: bool, by: str, now: datetim
     )
     rows = letters_of(workspace_id, mode)
     if not wanted:
-        undecided = rows.filter(state__in=(LetterState.WAITING, LetterState.HELD))
-        return undecided.update(state=LetterState.SKIPPED, reason=REFUSED, settled_at=now)
+        return _skip(rows, REFUSED, now)
     held = rows.filter(state=LetterState.HELD)
     held.filter(give_up_at__lte=now).update(state=LetterState.SKIPPED, reason=TOO_OLD, settled_at=now)
     released = held.filter(give_up_at__gt=now).update(state=LetterState.WAITING, reason="")
@@ -229,11 +230,15 @@ def ground_of(workspace_id: int, mode: Mode, customers: Iterable[str], kinds: It
 
 
 def _row(request: LetterRequest, ground: Ground, now: datetime) -> dict[str, Any]:
+    begins = max(now, request.not_before or now)
     state, reason = ground.verdict(request.kind, request.customer)
+    if request.skip:
+        state, reason = LetterState.SKIPPED, request.skip
+    elif reason == NO_ADDRESS and begins > now:  # it may be known by then
+        state, reason = (LetterState.WAITING, "") if ground.wanted else (LetterState.HELD, UNANSWERED)
     words = request.text or ground.texts[request.kind].text
     customer = ground.customers.get(request.customer)
     usual = {"customer_name": (customer.name if customer else None) or "", "workspace_name": ground.workspace_name}
-    begins = max(now, request.not_before or now)
     return _NEW | {
         "kind": request.kind.value,
         "customer": request.customer,

@@ -133,7 +133,10 @@ def _judged(row: Letter, now: datetime) -> tuple[LetterState, str]:
     state, reason = ground.verdict(kind, row.customer)
     if state is not LetterState.WAITING:
         return state, reason
-    row.to = outbox.address_of(ground.customers[row.customer])
+    customer = ground.customers[row.customer]
+    row.to = outbox.address_of(customer)
+    if not row.facts.get("customer_name"):
+        row.facts = row.facts | {"customer_name": customer.name or ""}
     not_any_more = checks.refresh(row)
     if not_any_more:
         return LetterState.SKIPPED, not_any_more

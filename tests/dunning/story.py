@@ -261,15 +261,16 @@ class Story:
             return dict(Case.objects.filter(mode=self.mode).order_by("invoice").values_list("invoice", "state"))
 
     def mails(self) -> list[tuple[float, str, str, list[str], str]]:
-        """Every letter: when it may go out, its kind, to whom, about which invoices, and its state."""
+        """Every letter about cases: when it may go out, its kind, to whom, about which invoices, and its state."""
         with scoped_transaction(self.workspace):
-            rows = Letter.objects.filter(mode=self.mode).order_by("next_attempt_at", "pk")
+            rows = Letter.objects.filter(mode=self.mode, dedupe_key__startswith="dunning:")
+            rows = rows.order_by("next_attempt_at", "pk")
             return [
                 (self.day(row.next_attempt_at), row.kind, row.customer, list(row.invoices), row.state) for row in rows
             ]
 
     def kinds(self) -> list[tuple[float, str]]:
-        """Every letter: when, and its kind."""
+        """Every letter about cases: when, and its kind."""
         return [(day, kind) for day, kind, *_ in self.mails()]
 
     def letter(self, kind: str) -> Letter:

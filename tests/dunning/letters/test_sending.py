@@ -145,6 +145,7 @@ def test_test_mode_writes_to_the_owners_and_says_for_whom_it_was(workspace: Work
 def test_letters_that_are_about_no_payment_can_be_unsubscribed_from(
     workspace: Workspace, ada: Any, box: Mailbox, client: Any
 ) -> None:
+    SubscriptionFactory(workspace=workspace, mode=Mode.LIVE, customer="cus_ada", status="active")
     put(workspace, ask(workspace, "w:", LetterKind.WELCOME), ask(workspace, "g:", LetterKind.GOODBYE))
     go(workspace, Hands())
     welcome, goodbye = box.mails
@@ -241,6 +242,13 @@ def test_who_subscribed_meanwhile_is_not_asked_whether_they_need_help(
     go(workspace, Hands(later))
     assert fates(workspace) == {"k:": ("skipped", "There is a subscription by now")}
     assert box.mails == []
+
+
+def test_who_has_left_again_is_not_welcomed(workspace: Workspace, ada: Any, box: Mailbox) -> None:
+    SubscriptionFactory(workspace=workspace, mode=Mode.LIVE, customer="cus_ada", status="canceled")
+    put(workspace, ask(workspace, kind=LetterKind.WELCOME))
+    go(workspace, Hands())
+    assert fates(workspace) == {"k:": ("skipped", "The subscription is over already")}
 
 
 def test_what_was_decided_meanwhile_about_letters_holds(workspace: Workspace, ada: Any, box: Mailbox) -> None:
