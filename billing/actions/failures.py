@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from billing.failures import FAILURE_FACTS, Failed, Told, failed_attempts
 from billing.snapshots import Fact, Kind
@@ -89,6 +89,13 @@ class _Known:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
 
+class Refailed(NamedTuple):
+    """The subscriptions whose failures changed, and how many rows were written or removed."""
+
+    subscriptions: set[str]
+    rows: int
+
+
 def refail(
     workspace_id: int, mode: str, facts: Iterable[Fact], chains: Iterable[Chain], links: Iterable[tuple[str, str]]
 ) -> set[str]:
@@ -102,9 +109,26 @@ def refail(
     Returns:
         The subscriptions whose failures changed.
     """
-    known = _load(workspace_id, mode, [f for f in facts if f.kind in FAILURE_FACTS], list(chains), links)
-    if known is None:
+    params = _touched([f for f in facts if f.kind in FAILURE_FACTS], list(chains), links)
+    if params is None:
         return set()
+    return _replace(workspace_id, mode, _load({"ws": workspace_id, "mode": mode, **params})).subscriptions
+
+
+def refail_all(workspace_id: int, mode: str, units: Sequence[str]) -> Refailed:
+    """Compute the failures of some customers anew, whatever stands there. One read, at most one write.
+
+    Must run in a transaction inside the scope, by the one holder of the lane.
+
+    Args:
+        units: customers, and the invoices or payments of guests, who have no customer (`walking`).
+    """
+    params = {"ws": workspace_id, "mode": mode, "customers": units, "objects": [], "guests": units}
+    return _replace(workspace_id, mode, _load(params))
+
+
+def _replace(workspace_id: int, mode: str, known: _Known) -> Refailed:
+    """Write what differs between what is stored and what is known."""
     wanted = {(row["subject"], row["attempt"]): row for row in _wanted(known)}
     stored = {(row["subject"], row["attempt"]): row for row in known.rows}
     outdated = [row for key, row in sorted(stored.items()) if key not in wanted]
@@ -113,17 +137,12 @@ def refail(
         rows = [row["id"] for row in outdated]
         run(_REPLACE, (workspace_id, rows, workspace_id, mode, json.dumps(changed)))
     moved = [*outdated, *changed, *(stored[key] for row in changed if (key := _key(row)) in stored)]
-    return {row["subscription"] for row in moved if row["subscription"]}
+    subscriptions = {row["subscription"] for row in moved if row["subscription"]}
+    return Refailed(subscriptions, len(outdated) + len(changed))
 
 
-def _load(
-    workspace_id: int,
-    mode: str,
-    facts: Sequence[Fact],
-    chains: Sequence[Chain],
-    links: Iterable[tuple[str, str]],
-) -> _Known | None:
-    """None where the batch touches nothing that failures are made of."""
+def _touched(facts: Sequence[Fact], chains: Sequence[Chain], links: Iterable[tuple[str, str]]) -> dict[str, Any] | None:
+    """Whose failures a batch may have touched; None where it touches nothing that failures are made of."""
     customers = unique(
         [
             *(fact.customer for fact in facts),
@@ -135,13 +154,10 @@ def _load(
     guests = unique(fact.object_id for fact in facts if fact.customer is None)
     if not (customers or objects or guests):
         return None
-    params: dict[str, Any] = {
-        "ws": workspace_id,
-        "mode": mode,
-        "customers": customers,
-        "objects": objects,
-        "guests": guests,
-    }
+    return {"customers": customers, "objects": objects, "guests": guests}
+
+
+def _load(params: dict[str, Any]) -> _Known:
     known = _Known()
     for sort, row in fetch(_LOAD, params):
         value: dict[str, Any] = json.loads(row) if isinstance(row, str) else row

@@ -55,25 +55,31 @@ SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM written)
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """How many customers were looked at, and how many rows had to be corrected."""
+    """How many customers were looked at (a guest's failed payment is one), and how many rows had to be corrected."""
 
     customers: int
     movements: int
     rollups: int
+    failures: int
+    standing: int
 
 
 def rebuild(workspace_id: int, mode: Mode) -> Rebuilt:
-    """Compute spans, movements, daily sums and search words anew; write what differs. Commits chunk by chunk.
+    """Compute all derived rows anew: spans, movements, daily sums, failures, how subscriptions stand with their
+    payments, search words; write what differs. Commits chunk by chunk.
 
     Must run in scope, outside a transaction, by the one holder of the lane.
     """
-    customers = movements = 0
+    customers = movements = failures = standing = 0
     after = ""
     while True:
         with transaction.atomic():
             chunk = next_customers(workspace_id, str(mode), after, CHUNK)
             if chunk:
-                movements += derive(workspace_id, str(mode), chunk, datetime.now(UTC))
+                derived = derive(workspace_id, str(mode), chunk, datetime.now(UTC))
+                movements += derived.movements
+                failures += derived.failures
+                standing += derived.standing
                 words.renew(workspace_id, str(mode), chunk)
         customers += len(chunk)
         if len(chunk) < CHUNK:
@@ -81,4 +87,4 @@ def rebuild(workspace_id: int, mode: Mode) -> Rebuilt:
         after = chunk[-1]
     with transaction.atomic():
         ((rollups,),) = fetch(_SUMS, {"ws": workspace_id, "mode": str(mode)})
-    return Rebuilt(customers, movements, rollups)
+    return Rebuilt(customers, movements, rollups, failures, standing)

@@ -16,7 +16,7 @@ from pqintel.queue import Doorbell
 from . import access
 from .bulk import run
 from .derived import derive
-from .walking import next_owners
+from .walking import next_derived
 
 CHUNK: Final = 200
 """Customers in one transaction: well below a second of work."""
@@ -64,7 +64,7 @@ def _step(workspace_id: int, mode: Mode) -> bool:
     found = Recalculation.objects.select_for_update().filter(workspace_id=workspace_id, mode=mode, done_at=None).first()
     if found is None:
         return False
-    customers = next_owners(workspace_id, str(mode), found.cursor, CHUNK)
+    customers = next_derived(workspace_id, str(mode), found.cursor, CHUNK)
     if customers:
         derive(workspace_id, str(mode), customers, now)
         access.recompute(workspace_id, str(mode), customers, now, found.reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from billing.snapshots import Fact, Kind
 
@@ -63,10 +63,20 @@ FROM (
 WHERE s.workspace_id = %(ws)s AND s.mode = %(mode)s AND s.stripe_id = stands.id
     AND (s.payment_status, s.failed_attempts, s.last_paid_at)
         IS DISTINCT FROM (stands.status, stands.failed, stands.paid_at)
+RETURNING 1
 )
-SELECT DISTINCT h.customer FROM touched JOIN billing_accesshold h
+SELECT NULL, count(*) FROM stood
+UNION ALL
+SELECT DISTINCT h.customer, 0 FROM touched JOIN billing_accesshold h
     ON h.workspace_id = %(ws)s AND h.mode = %(mode)s AND h.subscription = touched.id
 """  # noqa: S608 - all names are our own
+
+
+class Stood(NamedTuple):
+    """The customers of whom one of the subscriptions is or was held back; how many subscriptions stood otherwise."""
+
+    held: set[str]
+    changed: int
 
 
 def collect(
@@ -86,12 +96,21 @@ def collect(
     payments = unique(
         (*(chain.object_id for chain in chains if chain.kind is Kind.PAYMENT), *(payment for _, payment in links))
     )
-    if subscriptions or payments:
-        params: dict[str, Any] = {
-            "ws": workspace_id,
-            "mode": mode,
-            "subscriptions": subscriptions,
-            "payments": payments,
-        }
-        return {row[0] for row in fetch(_STAND, params)}
-    return set()
+    return stand(workspace_id, mode, subscriptions, payments).held
+
+
+def stand(workspace_id: int, mode: str, subscriptions: Sequence[str], payments: Sequence[str] = ()) -> Stood:
+    """Say anew how these subscriptions, and those that these payments are for, stand. One statement at most.
+
+    Failures must be written already. Must run in a transaction inside the scope, by the one holder of the lane.
+    """
+    if not subscriptions and not payments:
+        return Stood(set(), 0)
+    params: dict[str, Any] = {
+        "ws": workspace_id,
+        "mode": mode,
+        "subscriptions": list(subscriptions),
+        "payments": list(payments),
+    }
+    rows = fetch(_STAND, params)
+    return Stood({customer for customer, _ in rows if customer is not None}, sum(changed for _, changed in rows))

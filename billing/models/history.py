@@ -54,6 +54,11 @@ class HistoryEntry(BillingModel):
                 name="history_failures",
                 condition=Q(is_change=False, kind__in=FAILURE_FACTS),
             ),
+            models.Index(
+                fields=("workspace", "mode", "object_id"),
+                name="history_guest_failures",
+                condition=Q(is_change=False, kind__in=FAILURE_FACTS, customer=None),
+            ),
         )
 
     def __str__(self) -> str:

@@ -61,12 +61,20 @@ def test_a_rebuild_corrects_and_says_so(workspace: Workspace) -> None:
         apply(one, *LIFE)
     with scoped_transaction(other):
         DailyRollup.objects.update(moves=77)
-    assert told("rollups_rebuild", workspace.slug) == "1 customers; 0 movements and 0 daily sums corrected."
+    assert told("rollups_rebuild", workspace.slug) == (
+        "1 customers; 0 movements, 0 daily sums, 0 failed attempts and 0 payment states corrected."
+    )
     with scoped_transaction(workspace):
         assert Movement.objects.filter(kind="new").exclude(currency="").delete()[0] == 1
         DailyRollup.objects.filter(kind="new").exclude(currency="").delete()
     document = json.loads(told("rollups_rebuild", workspace.slug, "--json"))
-    assert document == {"customers": 1, "movements_corrected": 1, "rollups_corrected": 0}
+    assert document == {
+        "customers": 1,
+        "movements_corrected": 1,
+        "rollups_corrected": 0,
+        "failures_corrected": 0,
+        "payment_states_corrected": 0,
+    }
     with scoped_transaction(workspace):
         assert DailyRollup.objects.filter(kind="new").exclude(currency="").get().moves == 1
     with scoped_transaction(other):

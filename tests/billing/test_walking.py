@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from billing.actions.bulk import fetch
-from billing.actions.walking import NEXT_CUSTOMER, NEXT_OWNER, next_customers, next_owners
+from billing.actions.walking import NEXT_CUSTOMER, NEXT_DERIVED, NEXT_OWNER, next_customers, next_owners
 from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.tenancy import scoped_transaction
 from tests.factories import (
@@ -49,7 +49,7 @@ def test_each_comes_once_in_order_wherever_they_stand(workspace: Workspace) -> N
         assert next_owners(workspace.pk, "test", "cus_b", 4) == ["cus_c", "cus_e", "cus_f"]
 
 
-@pytest.mark.parametrize("sql", [NEXT_CUSTOMER, NEXT_OWNER])
+@pytest.mark.parametrize("sql", [NEXT_CUSTOMER, NEXT_DERIVED, NEXT_OWNER])
 def test_a_chunk_reads_no_more_than_a_chunk(workspace: Workspace, sql: str) -> None:
     CustomerFactory(workspace=workspace, mode="test")
     SubscriptionFactory(workspace=workspace, mode="test")

@@ -11,7 +11,8 @@ from billing.management.place import PlaceCommand, lane_held
 
 class Command(PlaceCommand):
     help = (
-        "Compute MRR spans, movements and daily sums of a workspace again from the versions, and say what differed. "
+        "Compute MRR spans, movements, daily sums, failed attempts and payment states of a workspace again from what "
+        "its events told, and say what differed. "
         "Where nothing is wrong nothing is written. Exit code 1 when the lane stays busy."
     )
 
@@ -24,8 +25,13 @@ class Command(PlaceCommand):
                 "customers": rebuilt.customers,
                 "movements_corrected": rebuilt.movements,
                 "rollups_corrected": rebuilt.rollups,
+                "failures_corrected": rebuilt.failures,
+                "payment_states_corrected": rebuilt.standing,
             }
             self.stdout.write(json.dumps(document))
         else:
-            corrected = f"{rebuilt.movements} movements and {rebuilt.rollups} daily sums corrected"
-            self.stdout.write(f"{rebuilt.customers} customers; {corrected}.")
+            corrected = (
+                f"{rebuilt.movements} movements, {rebuilt.rollups} daily sums, {rebuilt.failures} failed attempts and "
+                f"{rebuilt.standing} payment states"
+            )
+            self.stdout.write(f"{rebuilt.customers} customers; {corrected} corrected.")
