@@ -13,7 +13,7 @@ from alerts.machine import Decision, Reading
 from alerts.models import Outcome, RuleKind
 from billing.metrics.churn import churn_of_30_days
 from billing.metrics.ledger import Ledger, ledger
-from billing.metrics.periods import TILE_DAYS, Period
+from billing.metrics.periods import TILE_DAYS, Period, last_days
 
 from .base import Params, ParamsForm, Place, Threshold, Words
 from .days import midnights
@@ -43,7 +43,10 @@ class Form(ParamsForm):
 
 @dataclass(frozen=True)
 class ChurnJudge:
-    """Churn at the close of each day. `ledger` None: no day was over since the last time."""
+    """Churn at the close of each day. `ledger` None: no day was over since the last time.
+
+    What lies before the first of those closes was judged before, or is not the rule's affair: there is no value.
+    """
 
     ledger: Ledger | None
     threshold: Decimal
@@ -55,10 +58,10 @@ class ChurnJudge:
         return midnights(after, until, self.zone)
 
     def reading(self, at: datetime) -> Reading:
-        if self.ledger is None:
+        days = last_days(at.astimezone(self.zone).date() - _DAY, TILE_DAYS)
+        if self.ledger is None or days.first < self.ledger.period.first:
             return Reading(None, self.threshold)
-        last = at.astimezone(self.zone).date() - _DAY
-        lost = churn_of_30_days(self.ledger.within(Period(last - timedelta(days=TILE_DAYS - 1), last)).people)
+        lost = churn_of_30_days(self.ledger.within(days).people)
         whole = lost.active_at_start + lost.came
         value = _FLOOR.divide(Decimal(100 * lost.churned), Decimal(whole)) if whole > 0 else None
         why_not = self.held_back

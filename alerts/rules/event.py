@@ -67,7 +67,7 @@ class Event(Happening):
         wanted = [line for line in heard.lines if line.kind in kinds and _meets(line, params)]
         if params["tier"] and wanted:
             tiers = _tiers(heard)
-            wanted = [line for line in wanted if tiers.get(line.customer or "") == params["tier"]]
+            wanted = [line for line in wanted if tiers.get(line.pk) == params["tier"]]
         return happenings(heard, wanted)
 
     def summary(self, params: Params) -> str:
@@ -142,13 +142,15 @@ def _meets(line: HistoryEntry, params: Params) -> bool:
     return reaches(params["minimums"], *_amount(line))
 
 
-def _tiers(heard: Heard) -> Mapping[str, str]:
-    """The tiers that the customers of a batch have now."""
+def _tiers(heard: Heard) -> Mapping[int, str | None]:
+    """The tiers that the customers of a batch have now, by the key of the line."""
     if TIERS not in heard.looked_up:
         rows = Access.objects.filter(
             workspace_id=heard.place.workspace_id,
             mode=heard.place.mode,
             customer__in={line.customer for line in heard.lines if line.customer},
         )
-        heard.looked_up[TIERS] = dict(rows.values_list("customer", "tier"))
-    return dict(heard.looked_up[TIERS])
+        tiers = dict(rows.values_list("customer", "tier"))
+        heard.looked_up[TIERS] = {line.pk: tiers.get(line.customer or "") for line in heard.lines}
+    found: Mapping[int, str | None] = heard.looked_up[TIERS]
+    return found

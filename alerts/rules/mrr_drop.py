@@ -96,7 +96,10 @@ class Steps:
 
 @dataclass(frozen=True)
 class DropJudge:
-    """MRR against what it was. `currency` is that of the amounts; `steps` are by their own currencies."""
+    """MRR against what it was. `steps` are by their own currencies.
+
+    `currency` is that of the amounts; "" = the one with the largest MRR at the beginning of each comparison.
+    """
 
     steps: Mapping[str, Steps]
     rates: Rates
@@ -122,20 +125,21 @@ class DropJudge:
     def reading(self, at: datetime) -> Reading:
         begins, epoch = self._beginning(at)
         measure, limit = self.params["measure"], Decimal(self.params["threshold"])
-        if not self.currency:  # there is no MRR at all
+        currency = self.currency or _largest(self.steps, begins)
+        if not currency:  # there is no MRR at all
             return Reading(None, limit, epoch=epoch)
         if measure == AMOUNT:
-            limit = Decimal(minor(self.params["threshold"], self.currency))
+            limit = Decimal(minor(self.params["threshold"], currency))
         try:
-            base, now = self._sum(begins, at), self._sum(at, at)
+            base, now = self._sum(begins, at, currency), self._sum(at, at, currency)
         except MissingRate as missing:
             return Reading(None, limit, why_not=str(missing), epoch=epoch)
         dropped = base - now
         value: Decimal | None = dropped
         if measure == PERCENT:
             value = _FLOOR.divide(dropped * 100, base) if base > 0 else None
-        facts = {"base": f"{base:f}", "now": f"{now:f}", "currency": self.currency, "begins": begins.isoformat()}
-        return Reading(value, limit, self._why_not(begins, base), epoch, facts=facts)
+        facts = {"base": f"{base:f}", "now": f"{now:f}", "currency": currency, "begins": begins.isoformat()}
+        return Reading(value, limit, self._why_not(begins, base, currency), epoch, facts=facts)
 
     def wakes(self, now: datetime) -> datetime | None:
         ahead = self.instants(now, now + (self.window or DAY) + DAY)
@@ -147,24 +151,23 @@ class DropJudge:
         day = at.astimezone(self.zone).date()
         return datetime(day.year, day.month, day.day, tzinfo=self.zone).astimezone(UTC), day.isoformat()
 
-    def _why_not(self, begins: datetime, base: Decimal) -> str:
+    def _why_not(self, begins: datetime, base: Decimal, currency: str) -> str:
         if self.held_back:
             return self.held_back
         if self.connected_at is None or begins < self.connected_at:
             return "Too little data: Stripe was connected after the beginning of this comparison."
         least = self.params["minimum"]
-        if self.params["measure"] == PERCENT and least and base < minor(least, self.currency):
-            return f"Below the minimum: MRR was less than {amount(minor(least, self.currency), self.currency)}."
+        if self.params["measure"] == PERCENT and least and base < minor(least, currency):
+            return f"Below the minimum: MRR was less than {amount(minor(least, currency), currency)}."
         return ""
 
-    def _sum(self, second: datetime, rates_of: datetime) -> Decimal:
+    def _sum(self, second: datetime, rates_of: datetime, currency: str) -> Decimal:
         """MRR at an instant, at the rates of the day of another one. Raises `MissingRate`."""
         day, whole = rates_of.astimezone(self.zone).date(), Decimal(0)
-        for currency, steps in self.steps.items():
+        for own, steps in self.steps.items():
             standing = steps.at(int(second.timestamp()))
             if standing:
-                rate = self.rates.rate(currency, self.currency, day)
-                whole += convert(standing, currency, self.currency, rate)
+                whole += convert(standing, own, currency, self.rates.rate(own, currency, day))
         return whole
 
 
@@ -179,21 +182,20 @@ class MrrDrop(Threshold):
         longest = max(timedelta(hours=one["hours"]) if one["hours"] else DAY + timedelta(hours=2) for one in params)
         since = after - longest
         steps = _steps(place, since, until + DAY)
-        reporting = place.reporting or _largest(steps, until)
-        wanted = [str(one["currency"] or reporting) for one in params]
-        several = not all(one["currency"] for one in params) and set(steps) - {reporting}
-        rates = rates_between({*steps, reporting}, since.date(), (until + DAY).date()) if several else Rates({})
+        currencies = {*steps, *filter(None, [place.reporting])}
+        several = len(currencies) > 1 and not all(one["currency"] for one in params)
+        rates = rates_between(currencies, since.date(), (until + DAY).date()) if several else Rates({})
         return [
             DropJudge(
                 steps={c: s for c, s in steps.items() if not one["currency"] or c == one["currency"]},
                 rates=rates,
-                currency=currency,
+                currency=str(one["currency"] or place.reporting or ""),
                 params=one,
                 zone=place.zone,
                 connected_at=place.connected_at,
                 held_back=place.held_back,
             )
-            for one, currency in zip(params, wanted, strict=True)
+            for one in params
         ]
 
     def summary(self, params: Params) -> str:

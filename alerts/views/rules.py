@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -12,7 +14,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from alerts import page, roster
 from alerts.forms import RuleForm, SilenceForm, form_of
+from alerts.machine import Settings
 from alerts.models import Rule, RuleKind
+from alerts.preview import Preview, preview
 from alerts.rules import KINDS
 from billing.modes import Mode
 from integrations.channels.roster import channels_of
@@ -43,7 +47,7 @@ def rule(request: MemberRequest, slug: str, mode: Mode, number: int) -> HttpResp
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def add(request: MemberRequest, slug: str, mode: Mode, kind: str) -> HttpResponse:
-    """Add a rule of a kind."""
+    """Add a rule of a kind; with `preview` say what it would have said, and add nothing."""
     if kind not in KINDS:
         raise Http404("No such kind of rule.")
     channels = list(channels_of(request.workspace).defer("secret"))
@@ -52,6 +56,8 @@ def add(request: MemberRequest, slug: str, mode: Mode, kind: str) -> HttpRespons
         return _form(request, form)
     if not form.is_valid():
         return _form(request, form, status=422)
+    if "preview" in request.POST:
+        return _form(request, form, foreseen=_foreseen(request, mode, form))
     try:
         made = roster.add(request.workspace.pk, mode, form.kind, form.wanted, by=request.user.email, now=timezone.now())
     except roster.CannotAdd as refusal:
@@ -65,7 +71,7 @@ def add(request: MemberRequest, slug: str, mode: Mode, kind: str) -> HttpRespons
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: MemberRequest, slug: str, mode: Mode, number: int) -> HttpResponse:
-    """Change a rule."""
+    """Change a rule; with `preview` say what it would have said, and change nothing."""
     found = _rule(request, mode, number)
     channels = list(channels_of(request.workspace).defer("secret"))
     data = request.POST if request.method == "POST" else None
@@ -74,6 +80,8 @@ def edit(request: MemberRequest, slug: str, mode: Mode, number: int) -> HttpResp
         return _form(request, form, found)
     if not form.is_valid():
         return _form(request, form, found, status=422)
+    if "preview" in request.POST:
+        return _form(request, form, found, foreseen=_foreseen(request, mode, form))
     roster.change(found, form.wanted, by=request.user.email, now=timezone.now())
     messages.success(request, "The rule is saved.")
     return _to_rule(request, slug, mode, found)
@@ -145,10 +153,33 @@ def _rule_page(
     return render(request, "alerts/rule.html", context, status=status)
 
 
-def _form(request: MemberRequest, form: RuleForm, found: Rule | None = None, status: int = 200) -> HttpResponse:
+def _form(
+    request: MemberRequest,
+    form: RuleForm,
+    found: Rule | None = None,
+    status: int = 200,
+    foreseen: Preview | None = None,
+) -> HttpResponse:
     template = "alerts/_rule_form.html" if request.htmx else "alerts/rule_form.html"
-    context = {"form": form, "rule": found, "kind": form.kind, "about": KINDS[form.kind].about}
+    kind = KINDS[form.kind]
+    context = {
+        "form": form,
+        "rule": found,
+        "kind": form.kind,
+        "about": kind.about,
+        "previewed": kind.previewed,
+        "preview": foreseen,
+    }
     return render(request, template, context, status=status)
+
+
+def _foreseen(request: MemberRequest, mode: Mode, form: RuleForm) -> Preview | None:
+    """What the rule of a valid form would have said; None where its kind knows only the present."""
+    if not KINDS[form.kind].previewed:
+        return None
+    wanted = form.wanted
+    settings = Settings(timedelta(seconds=wanted.cooldown_seconds), wanted.hysteresis)
+    return preview(request.workspace.pk, mode, form.kind, wanted.params, settings, timezone.now())
 
 
 def _to_rule(request: MemberRequest, slug: str, mode: Mode, found: Rule) -> HttpResponse:

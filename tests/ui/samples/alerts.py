@@ -10,7 +10,8 @@ from typing import Any
 from django.utils.datastructures import MultiValueDict
 
 from alerts.forms import RuleForm, SilenceForm, form_of
-from alerts.models import RuleKind
+from alerts.models import Outcome, RuleKind
+from alerts.preview import Preview, Said
 from alerts.rules import KINDS
 from integrations.models import Channel
 
@@ -115,6 +116,26 @@ def wrong(kind: RuleKind) -> RuleForm:
     return form
 
 
+def _said(hours: int, title: str) -> Said:
+    return Said(NOW - timedelta(hours=hours), Outcome.FIRED, title)
+
+
+PREVIEWS = {
+    "preview": Preview(
+        since=NOW - timedelta(days=9),
+        until=NOW,
+        said=(
+            *(_said(200 - 8 * n, "Payment of $49.00 failed: Lovelace and Daughters Ltd") for n in range(23)),
+            Said(NOW, Outcome.RECOVERED, "Recovered: MRR is no longer down by more than 10 % since the day began"),
+        ),
+        withheld={"Cooldown: the last message was delivered not long ago.": 12},
+        cut_short=True,
+        estimated_until=NOW - timedelta(days=3),
+    ),
+    "never": Preview(NOW - timedelta(days=30), NOW, (), {}, cut_short=False, estimated_until=None),
+}
+
+
 def pages() -> Iterator[tuple[str, Page]]:
     """One page a state."""
     yield "alerts", page("live", "rules", alerts=shown())
@@ -128,9 +149,12 @@ def pages() -> Iterator[tuple[str, Page]]:
         page("test", "rule", may_all=False, line=QUIET, silence_form=SilenceForm(), findings=[], older=None),
     )
     for kind in (RuleKind.MRR_DROP, RuleKind.EVENT):
-        about = {"rule": None, "kind": kind, "about": KINDS[kind].about}
+        about = {"rule": None, "kind": kind, "about": KINDS[kind].about, "previewed": KINDS[kind].previewed}
         yield f"alert-add-{kind}", page("live", "rule_form", form=form_of(kind, [OPS, FINANCE], None), **about)
         yield f"alert-add-{kind}-wrong", page("live", "rule_form", form=wrong(kind), **about)
+        for name, preview in PREVIEWS.items():
+            form = form_of(kind, [OPS, FINANCE], None)
+            yield f"alert-add-{kind}-{name}", page("live", "rule_form", form=form, preview=preview, **about)
 
 
 def page(mode: str, template: str, *, may_all: bool = True, **context: Any) -> Page:
