@@ -9,7 +9,7 @@ COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet -
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run browser test check bench bench-metrics soak lock clean
+.PHONY: help setup run browser test check bench bench-metrics bench-alerts soak lock clean
 
 help:  ## what the targets do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -35,6 +35,9 @@ bench: setup  ## figures beside their floors
 
 bench-metrics: setup  ## what growth costs: a thousand, a hundred thousand, a million subscriptions
 	@exec $(BIN)/python -m tests.bench.scale $(ARGS)
+
+bench-alerts: setup  ## what judging the alert rules of 2,000 workspaces costs
+	@exec $(BIN)/python -m tests.bench.alerts $(ARGS)
 
 soak: setup  ## the long tests: 20,000 random lives, a whole year in every payload family
 	@exec $(BIN)/python -m tests.soak $(ARGS)

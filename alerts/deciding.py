@@ -16,6 +16,7 @@ from billing.modes import Mode
 from billing.reacting import TOO_OLD
 from integrations.channels import Message, Post, Severity, deliver_all
 from integrations.models import Channel
+from pqintel.queue import Doorbell
 
 from . import course, machine, places, roster
 from .course import Step
@@ -25,6 +26,8 @@ from .models import Outcome, Rule
 from .rules import HAPPENINGS, THRESHOLDS
 from .rules.base import Happened, Place, Words
 from .rules.payment_failures import FailuresJudge
+
+bell = Doorbell("alerts.tasks.evaluate", queue="bulk")
 
 LOOK_AGAIN: Final = timedelta(hours=1)
 """The longest time that nobody looks, whatever is in sight."""

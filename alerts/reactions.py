@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.db import transaction
+
 from billing.failures import INVOICE_FAILED, PAYMENT_FAILED
+from billing.lanes import lane_of
 from billing.reacting import News
 
 from . import course, deciding, machine, places, roster
 from .deciding import Book, Judging
 from .keeping import Kept
 from .machine import Decision, Occurrence
-from .models import Finding, Outcome, Rule, RuleKind
+from .models import Finding, Outcome, Rule, RuleKind, Watch
 from .rules import HAPPENINGS
 from .rules.base import Happened, Heard
 from .rules.payment_failed import first_told
@@ -22,15 +25,27 @@ DELAY: Final = timedelta(minutes=5)
 """What is learnt within this time counts by when it happened, later things by when they are learnt: a backlog that
 comes at once is a burst, however long ago its parts happened."""
 TOO_OLD: Final = "Too old: it was learnt more than three days after it happened."
+_MOVES: Final = (
+    "started", "changed", "ended", "activated", "trial_converted", "past_due", "unpaid", "recovered", "paused",
+    "resumed", "cancel_scheduled", "cancel_withdrawn", "collection_paused", "collection_resumed",
+)  # fmt: skip
+"""What happens to subscriptions that MRR may follow."""
 LINES: Final = tuple(sorted({line for kind in HAPPENINGS.values() for line in kind.lines}))
 """The kinds of history that some rule may be about."""
 FAILURE_LINES: Final = (INVOICE_FAILED, PAYMENT_FAILED)
+NUMBER_LINES: Final = tuple(f"subscription.{what}" for what in _MOVES)
+NOT_SO_SOON: Final = timedelta(seconds=10)
 
 
 def tell(news: News) -> None:
     """Let the rules that tell of things hear of new lines. A fixed number of statements, however many there are."""
     watch = roster.watch_of(news.workspace_id, news.mode, news.now)
-    rules = roster.enabled_rules(news.workspace_id, news.mode, HAPPENINGS)
+    came = {line.kind for line in news.lines}
+    rules = [
+        rule
+        for rule in roster.enabled_rules(news.workspace_id, news.mode, HAPPENINGS)
+        if not came.isdisjoint(HAPPENINGS[rule.kind].listens_to(rule.params))
+    ]
     if not rules:
         return
     place = places.find(news.workspace_id, news.mode, news.now).place
@@ -59,6 +74,17 @@ def judge_failures(news: News) -> None:
         since = min(failure.happened_at for _, failure in told)
         kinds = (RuleKind.PAYMENT_FAILURES,)
         deciding.evaluate(news.workspace_id, news.mode, news.now, kinds=kinds, late_since=since)
+
+
+def judge_numbers(news: News) -> None:
+    """Have the rules judged whose numbers these lines may have moved, unless that was done seconds ago.
+
+    What comes in between is found by the next beat, so that a flood of events does not become a flood of judging.
+    """
+    watches = Watch.objects.filter(workspace_id=news.workspace_id, mode=news.mode)
+    if not watches.filter(looked_at__gt=news.now - NOT_SO_SOON).exists():
+        lane = lane_of(news.workspace_id, news.mode)
+        transaction.on_commit(lambda: deciding.bell.ring(lane))
 
 
 def _hear(rule: Rule, new: Sequence[Happened], judging: Judging, book: Book) -> list[datetime]:

@@ -26,6 +26,7 @@ _WIRING: Final[Sequence[tuple[Reaction, Collection[str]]]] = (
     (dunning.advance_cases, dunning.LINES),
     (alerts.tell, alerts.LINES),
     (alerts.judge_failures, alerts.FAILURE_LINES),
+    (alerts.judge_numbers, alerts.NUMBER_LINES),
     (occasions.welcome, occasions.BEGINNINGS),
     (occasions.first_steps, occasions.CHECKOUTS),
     (occasions.goodbye, occasions.ENDS),

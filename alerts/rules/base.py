@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
@@ -130,6 +130,10 @@ class Happening(ABC):
     previewed: ClassVar[bool]
     lines: ClassVar[tuple[str, ...]]
     """The kinds of history that it looks at."""
+
+    def listens_to(self, params: Params) -> Collection[str]:
+        """The kinds of history that a rule with these parameters is about."""
+        return self.lines
 
     @abstractmethod
     def happened(self, heard: Heard, params: Params) -> Sequence[Happened]:

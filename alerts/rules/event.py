@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from django import forms
@@ -60,6 +60,9 @@ class Event(Happening):
     about = "Something in the history of billing, if you like only from an amount, for a tier, or for one customer."
     previewed = True
     lines = KINDS
+
+    def listens_to(self, params: Params) -> Collection[str]:
+        return set(params["kinds"])
 
     def happened(self, heard: Heard, params: Params) -> Sequence[Happened]:
         """Two queries at most for a batch, however many rules look at it."""

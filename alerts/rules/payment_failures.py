@@ -17,7 +17,7 @@ from billing.models import Failure
 
 from .base import Params, ParamsForm, Place, Threshold, Words
 from .fields import CurrencyField, DecimalText, WholeField, minor
-from .writing import amount, lasting, page, span
+from .writing import amount, lasting, page, payments, span
 
 COUNT: Final = "count"
 AMOUNT: Final = "amount"
@@ -118,7 +118,7 @@ class PaymentFailures(Threshold):
         much = (
             amount(minor(params["threshold"], params["currency"]), params["currency"])
             if params["currency"]
-            else (f"{params['threshold']} payments")
+            else (payments(params["threshold"]))
         )
         return f"More than {much} failed within {span(int(params['minutes']))}"
 
@@ -130,7 +130,7 @@ class PaymentFailures(Threshold):
             lines = () if decision.since is None else (f"It was more for {lasting(decision.at - decision.since)}.",)
             return Words(f"Recovered: no more than {limit} in failed payments within {within}", lines, link=link)
         value = reading.value or Decimal(0)
-        much = f"{amount(int(value), currency)} in payments" if currency else f"{value:f} payments"
+        much = f"{amount(int(value), currency)} in payments" if currency else payments(f"{value:f}")
         fields = (("Threshold", f"more than {limit}"), ("Failed attempts", reading.facts["failures"]))
         return Words(f"{much} failed within {within}", (), fields, link)
 

@@ -59,6 +59,11 @@ def percent(value: Decimal) -> str:
     return f"{rounded.normalize():f}\N{NO-BREAK SPACE}%"
 
 
+def payments(count: int | str) -> str:
+    """ "1 payment", "6 payments"."""
+    return f"{count} payment{'' if str(count) == '1' else 's'}"
+
+
 def span(minutes: int) -> str:
     """ "hour", "90 minutes", "6 hours", "7 days": what follows "within a" or "within"."""
     if minutes == 60:

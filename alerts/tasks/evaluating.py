@@ -8,13 +8,11 @@ from celery import shared_task
 from django.db import connection
 from django.utils import timezone
 
+from alerts.deciding import bell
 from alerts.deciding import evaluate as judge
 from billing.lanes import lane_of, lane_parts
 from billing.modes import Mode
-from pqintel.queue import Doorbell
 from pqintel.workspaces.tenancy import everywhere, scoped_transaction
-
-bell = Doorbell("alerts.tasks.evaluate", queue="bulk")
 
 # Numbers have changed, time is up, or a channel changed its state since somebody looked.
 _DUE: Final = """

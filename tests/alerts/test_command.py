@@ -52,7 +52,7 @@ def test_as_json(stage: Stage) -> None:
         "number": 3,
         "name": "Failures",
         "kind": "payment_failures",
-        "summary": "More than 1 payments failed within an hour",
+        "summary": "More than 1 payment failed within an hour",
         "state": "firing",
         "since": "2026-03-10T12:02:00+00:00",
         "silenced_until": None,

@@ -6,11 +6,18 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.test import TestCase
 
+from alerts.deciding import bell
+from alerts.defaults import DEFAULTS
+from alerts.models import Rule, Watch
+from alerts.reactions import judge_numbers
 from alerts.tasks import evaluate, sweep_rules
 from billing.lanes import lane_of
 from billing.modes import Mode
+from billing.reacting import News
 from integrations.models import Channel
+from pqintel.workspaces.tenancy import scoped_transaction
 from tests.alerts.stage import NOON, Stage, at
 from tests.factories import ChannelFactory, DailyRollupFactory, InboxEventFactory, SyncStateFactory, WorkspaceFactory
 
@@ -134,6 +141,20 @@ def test_the_beat_finds_the_lanes_that_may_see_something_new(stage: Stage) -> No
     assert sweep_rules() == 1
 
 
+def test_numbers_that_move_ring_unless_somebody_has_just_looked(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    rung: list[int] = []
+    monkeypatch.setattr(bell, "ring", lambda *lanes: rung.extend(lanes))
+    news = News(stage.workspace.pk, stage.mode, (), at(10))
+    lane = lane_of(stage.workspace.pk, stage.mode)
+    for looked, expected in ((None, [lane]), (at(9.9), []), (at(9.8), [lane])):
+        rung.clear()
+        with scoped_transaction(stage.workspace):
+            Watch.objects.filter(workspace=stage.workspace).update(looked_at=looked)
+        with TestCase.captureOnCommitCallbacks(execute=True), scoped_transaction(stage.workspace):
+            judge_numbers(news)
+        assert rung == expected
+
+
 def test_without_a_working_connection_nothing_is_judged(stage: Stage) -> None:
     stage.rule("channel_broken")
     broken(stage, "#ops")
@@ -143,10 +164,6 @@ def test_without_a_working_connection_nothing_is_judged(stage: Stage) -> None:
 
 
 def test_a_workspace_has_its_rules_before_anybody_looks() -> None:
-    from alerts.defaults import DEFAULTS
-    from alerts.models import Rule, Watch
-    from pqintel.workspaces.tenancy import scoped_transaction
-
     stage = Stage(Mode.LIVE)
     with scoped_transaction(stage.workspace):
         Watch.objects.filter(workspace=stage.workspace).delete()
