@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -61,6 +62,28 @@ def test_mail_exactly() -> None:
     assert '<a href="https://pq.example.com/w/acme/live/customers/cus_1/"' in payload["html"]
 
 
+def test_a_second_link_stands_beside_the_first_everywhere() -> None:
+    stripe = Link("https://dashboard.stripe.com/customers/cus_1?a=1&b=2", "Open it at Stripe")
+    message = replace(HELLO, also=stripe)
+    first = "<https://pq.example.com/w/acme/live/customers/cus_1/|See the customer>"
+    second = "<https://dashboard.stripe.com/customers/cus_1?a=1&amp;b=2|Open it at Stripe>"
+    assert blocks_of(message)["blocks"][-1] == section(f"{first} · {second}")
+    second = '<a href="https://dashboard.stripe.com/customers/cus_1?a=1&amp;b=2">Open it at Stripe</a>'
+    assert html_of(message).endswith(f'">See the customer</a> · {second}')
+    mail = TRANSPORTS["email"].render(message)
+    assert mail["text"].endswith(
+        "See the customer: https://pq.example.com/w/acme/live/customers/cus_1/\n"
+        "Open it at Stripe: https://dashboard.stripe.com/customers/cus_1?a=1&b=2\n\nPQ Intel\n"
+    )
+    assert '<a href="https://dashboard.stripe.com/customers/cus_1?a=1&amp;b=2"' in mail["html"]
+
+
+def test_a_message_that_was_kept_before_there_was_a_second_link_is_read() -> None:
+    kept = HELLO.document()
+    del kept["also"]
+    assert Message.of(kept) == HELLO
+
+
 def test_test_mode_is_said_first() -> None:
     message = Message("A payment failed", severity=Severity.CRITICAL, mode=Mode.TEST)
     assert blocks_of(message)["text"] == "[Test mode] Critical: A payment failed"
@@ -112,6 +135,7 @@ def test_a_link_is_an_absolute_address(url: str) -> None:
         lines=st.lists(st.text(max_size=4000), max_size=60).map(tuple),
         fields=st.lists(st.tuples(st.text(max_size=120), st.text(max_size=2500)), max_size=40).map(tuple),
         link=st.none() | st.just(Link("https://pq.example.com/", "See it")),
+        also=st.none() | st.just(Link("https://stripe.example.com/", "There")),
         severity=st.sampled_from(Severity),
         mode=st.none() | st.sampled_from(Mode),
     )
@@ -128,9 +152,9 @@ def test_every_message_is_within_every_limit_and_comes_back_as_it_was(message: M
     text = html_of(message)
     assert units(text) <= 4096
     assert text.count("<b>") == text.count("</b>")
-    if message.link:
-        assert texts[-1] == "<https://pq.example.com/|See it>"
-        assert text.endswith("See it</a>")
+    labels = [link.label for link in message.links]
+    assert [label for label in ("See it", "There") if f"|{label}>" in texts[-1]] == labels
+    assert [label for label in ("See it", "There") if f'">{label}</a>' in text] == labels
 
 
 @given(st.text(alphabet="a&<>é😀", max_size=40), st.integers(1, 60))
