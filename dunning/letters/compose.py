@@ -109,13 +109,13 @@ def message_of(mail: Mail, name: str, message_id: str) -> EmailMultiAlternatives
     words = {"mail": mail, "name": name}
     message = EmailMultiAlternatives(
         mail.subject,
-        render_to_string("emails/letter_message.txt", words).strip() + "\n",
+        render_to_string("emails/letter_body.txt", words).strip() + "\n",
         from_email=mail.sender,
         to=list(mail.to),
         reply_to=[mail.reply_to] if mail.reply_to else None,
         headers=headers,
     )
-    message.attach_alternative(render_to_string("emails/letter_message.html", words), "text/html")
+    message.attach_alternative(render_to_string("emails/letter_body.html", words), "text/html")
     return message
 
 

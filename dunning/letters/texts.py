@@ -171,6 +171,11 @@ def save(workspace_id: int, mode: Mode, kind: LetterKind, text: Text, *, enabled
     )
 
 
+def reset(workspace_id: int, mode: Mode, kind: LetterKind) -> None:
+    """Forget a workspace's own text, and whether it is on. Must run in scope."""
+    LetterText.objects.filter(workspace_id=workspace_id, mode=mode, kind=kind).delete()
+
+
 def _known(kind: LetterKind, row: LetterText | None) -> KnownText:
     ours = DEFAULTS[kind]
     if row is None:

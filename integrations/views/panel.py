@@ -12,6 +12,7 @@ from django.db.models import Max, Sum
 from django.utils import timezone
 
 from billing.modes import Mode
+from integrations.asking import Asked, asked
 from integrations.diagnostics.signing import REASONS, SIGNING, signing
 from integrations.forms import StripeCredentialsForm
 from integrations.models import Connection, ConnectionStatus, RefusedDelivery
@@ -63,6 +64,7 @@ class Panel:
     last_delivery_at: datetime | None = None
     refused: list[Refused] = field(default_factory=list)
     backfill: Block | None = None
+    asked: tuple[Asked, ...] = ()
     required_events: tuple[str, ...] = tuple(REQUIRED_EVENTS)
     recommended_events: tuple[str, ...] = tuple(RECOMMENDED_EVENTS)
 
@@ -98,10 +100,12 @@ def panel_of(
         row = connections.connection_for(workspace, mode) if found is None and can_edit else found
         refused = _refused(row) if row is not None else {}
         backfill = block_of(row, mode, can_edit=can_edit)
+        questions = asked(workspace.pk, mode) if row is not None and row.connected_at is not None else ()
     panel = Panel(mode=mode, can_edit=can_edit, key_form_url=key_form_url(mode), keeps_form=keeps_form)
     if row is None:
         return panel
     _tell_state(panel, row, refused)
+    panel.asked = questions
     if backfill.progress is not None or row.status == ConnectionStatus.CONNECTED:
         panel.backfill = backfill
     _tell_checks(panel, row)

@@ -55,7 +55,13 @@ SECTIONS = {
     "integrations:channel_chat": "channels",
     "integrations:drift": "diagnostics",
 }
-NAMESPACES = {"billing": "dashboard", "integrations": "integrations", "digest": "digest", "alerts": "alerts"}
+NAMESPACES = {
+    "billing": "dashboard",
+    "integrations": "integrations",
+    "letters": "letters",
+    "digest": "digest",
+    "alerts": "alerts",
+}
 # Pages of one object, which exists in one mode only: in the other one, the list that it would be in.
 LISTS = {
     "billing:customer": "billing:customers",
@@ -68,6 +74,10 @@ LISTS = {
     "dunning:exclusion_add": "dunning:policy",
     "alerts:rule": "alerts:rules",
     "alerts:edit": "alerts:rules",
+    "letters:letter": "letters:page",
+    "letters:answer": "letters:page",
+    "letters:preview": "letters:page",
+    "letters:trial": "letters:page",
 }
 ACCOUNT_PAGES = ("account_", "mfa_")
 TRIAL_NOTICE = timedelta(days=5)

@@ -34,6 +34,7 @@ from tests.factories import (
 )
 from tests.factories_alerts import RuleFactory
 from tests.factories_dunning import CaseFactory, ExclusionFactory
+from tests.factories_letters import LetterFactory
 from tests.workspaces.staff_objects import object_of
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "permissions.md"
@@ -148,6 +149,7 @@ class Stage:
         self.override = AccessOverrideFactory(workspace=self.workspace)
         CaseFactory(workspace=self.workspace, invoice="the_one")
         self.exclusion = ExclusionFactory(workspace=self.workspace)
+        self.letter = LetterFactory(workspace=self.workspace)
         staff, superuser = UserFactory(is_staff=True), UserFactory(is_staff=True, is_superuser=True)
         self.cookies = {
             "signed out": None,
@@ -189,6 +191,7 @@ class Stage:
             "stripe_id": "the_one",
             "metric": "mrr",
             "kind": "mrr_drop" if url.name.startswith("alerts:") else "email",
+            "letter_kind": "welcome",
             "number": self.channel.number,
         }
         if "pk" in url.parameters:
@@ -196,6 +199,7 @@ class Stage:
                 "workspaces:invitation_revoke": self.invitation,
                 "billing:plan_override_revoke": self.override,
                 "dunning:exclusion_remove": self.exclusion,
+                "letters:letter": self.letter,
             }
             values["pk"] = others.get(url.name, self.other_member).pk
         if "object_id" in url.parameters:
