@@ -145,6 +145,18 @@ dunning_urls = (
     ],
     "dunning",
 )
+letters_urls = (
+    [
+        path("w/<slug>/<mode>/letters/", nothing, name="page"),
+        *(path(f"w/<slug>/<mode>/letters/{name}/", nothing, name=name) for name in ("answer", "sender", "sender_link")),
+        *(
+            path(f"w/<slug>/<mode>/letters/texts/<letter_kind>/{name}/", nothing, name=name)
+            for name in ("text", "preview", "trial", "reset")
+        ),
+        path("w/<slug>/<mode>/letters/<int:pk>/", nothing, name="letter"),
+    ],
+    "letters",
+)
 digest_urls = ([path("w/<slug>/<mode>/digest/", nothing, name="page")], "digest")
 workspaces_urls = (
     [
@@ -171,5 +183,6 @@ urlpatterns = [
     path("", include(alerts_urls)),
     path("", include(digest_urls)),
     path("", include(dunning_urls)),
+    path("", include(letters_urls)),
     path("", include(workspaces_urls)),
 ]

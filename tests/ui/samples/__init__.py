@@ -12,6 +12,7 @@ from . import (
     diagnostics,
     digests,
     dunning,
+    letters,
     numbers,
     people,
     plans,
@@ -40,5 +41,6 @@ def pages() -> dict[str, Page]:
         digests.pages(),
         alerts.pages(),
         dunning.pages(),
+        letters.pages(),
     )
     return {"home": home, **{name: page for room in rooms for name, page in room}, **errors}

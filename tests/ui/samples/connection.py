@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 
+from . import letters
 from .shell import NOW, USER, Page, nav
 
 
@@ -58,6 +59,7 @@ def panel(mode: str, **changes: Any) -> dict[str, Any]:
         "connected_at": None,
         "last_delivery_at": None,
         "refused": [],
+        "asked": [],
         "backfill": None,
         "can_edit": True,
         **changes,
@@ -165,6 +167,8 @@ def pages() -> Iterator[tuple[str, Page]]:
     """One page a state."""
     yield "stripe", page(panel("test"), panel("live"))
     yield "stripe-connected", page(connected_panel("test"), panel("live", can_edit=False))
+    asked = [{"template": "dunning/letters/_asked.html", "question": letters.question(None, held=1, mode="test")}]
+    yield "stripe-asked", page(connected_panel("test", asked=asked), panel("live"))
     limited = {"waiting_for": "Stripe asks to slow down (endpoint-rate).", "waits_until": NOW + timedelta(seconds=40)}
     yield (
         "stripe-backfill",
