@@ -32,6 +32,9 @@ LABELS: Final[Mapping[str, str]] = {kind.value: str(kind.label) for kind in Lett
 
 OFF_BY_DEFAULT: Final = frozenset({LetterKind.CARD_EXPIRING})
 
+WRITTEN: Final = tuple(kind for kind in LetterKind if kind is not LetterKind.CARD_EXPIRING)
+"""The kinds that somebody decides. Events tell of no card when it expires, so that pages do not offer that letter."""
+
 PLACEHOLDERS: Final[Mapping[str, str]] = {
     "customer_name": "the customer’s name",
     "workspace_name": "your name, as letters are from",

@@ -20,7 +20,7 @@ from billing.modes import Mode
 from billing.names import customer_labels
 from dunning.letters import compose, outbox, report, senders, texts, trial
 from dunning.letters.forms import AnswerForm, SenderForm, TextForm
-from dunning.letters.kinds import ALLOWED, LABELS, PLACEHOLDERS
+from dunning.letters.kinds import ALLOWED, LABELS, PLACEHOLDERS, WRITTEN
 from dunning.letters.question import question_of
 from dunning.letters.samples import sample_of
 from dunning.letters.texts import KnownText, Text
@@ -198,7 +198,7 @@ def reset(request: MemberRequest, slug: str, mode: Mode, letter_kind: str) -> Ht
 
 
 def _known(request: MemberRequest, mode: Mode, letter_kind: str) -> KnownText:
-    if letter_kind not in LetterKind.values:
+    if letter_kind not in WRITTEN:
         raise Http404("No such letter.")
     kind = LetterKind(letter_kind)
     return texts.known_texts(request.workspace.pk, mode, [kind])[kind]
@@ -235,7 +235,7 @@ def _page(request: MemberRequest, mode: Mode, answer_form: AnswerForm | None = N
         "question": question_of(workspace_id, mode, answer_form),
         "identity": compose.identity_of(workspace_id),
         "sender": senders.sender_of(workspace_id),
-        "texts": list(texts.known_texts(workspace_id, mode).values()),
+        "texts": list(texts.known_texts(workspace_id, mode, WRITTEN).values()),
         "lines": lines,
         "older": older,
         "first_page": before is None,

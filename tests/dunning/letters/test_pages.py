@@ -317,4 +317,6 @@ def test_one_letter_shows_what_was_sent_or_would_be(workspace: Workspace, viewer
 def test_kinds_that_are_turned_off_are_shown_as_off(workspace: Workspace, viewer_client: Client) -> None:
     LetterTextFactory(workspace=workspace, mode=Mode.LIVE, kind=LetterKind.GOODBYE, enabled=False)
     known = {one.kind: one.enabled for one in viewer_client.get(HERE).context["texts"]}
-    assert [kind for kind, enabled in known.items() if not enabled] == [LetterKind.CARD_EXPIRING, LetterKind.GOODBYE]
+    assert [kind for kind, enabled in known.items() if not enabled] == [LetterKind.GOODBYE]
+    assert LetterKind.CARD_EXPIRING not in known  # nobody writes it
+    text_of(viewer_client, f"{HERE}texts/card_expiring/", 404)

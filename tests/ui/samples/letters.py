@@ -9,7 +9,7 @@ from typing import Any
 
 from dunning.letters.compose import Mail
 from dunning.letters.forms import AnswerForm, SenderForm, TextForm
-from dunning.letters.kinds import ALLOWED, LABELS, OFF_BY_DEFAULT, PLACEHOLDERS
+from dunning.letters.kinds import ALLOWED, LABELS, PLACEHOLDERS, WRITTEN
 from dunning.letters.samples import MADE_UP, PAGE
 from dunning.letters.texts import DEFAULTS, KnownText
 from dunning.letters.wording import fill
@@ -63,8 +63,8 @@ LINES = [
     line("First reminder", "Sent", "good", "Accepted by the mail server.", customer="", name="", to=USER.email),
 ]
 TEXTS = [
-    KnownText(kind, text, enabled=kind not in OFF_BY_DEFAULT, own=kind is LetterKind.WELCOME)
-    for kind, text in DEFAULTS.items()
+    KnownText(kind, DEFAULTS[kind], enabled=kind is not LetterKind.GOODBYE, own=kind is LetterKind.WELCOME)
+    for kind in WRITTEN
 ]
 
 
