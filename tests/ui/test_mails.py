@@ -25,6 +25,7 @@ WORDS: dict[str, Any] = {
         get_kind_display="Slack bot",
         reason="Slack: The channel is archived. (is_archived)",
     ),
+    "sender": SimpleNamespace(changed_by="o'brien@example.com"),
     "message": SimpleNamespace(
         heading="Warning: 2 payments of O'Brien & <Sons> failed",
         lines=("49.00 & 12.00 USD",),
@@ -47,7 +48,7 @@ WORDS: dict[str, Any] = {
     "user_agent": "A browser & more",
 }
 MAILS = sorted(
-    str(path.relative_to(TEMPLATES)).removesuffix("_message.html") for path in TEMPLATES.rglob("*_message.html")
+    str(path.relative_to(TEMPLATES)).removesuffix("_message.html") for path in TEMPLATES.rglob("?*_message.html")
 )
 
 
