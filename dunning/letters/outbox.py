@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import transaction
 from django.db.models import QuerySet
 
@@ -211,7 +213,11 @@ def name_of(workspace_id: int) -> str:
 def address_of(customer: Customer) -> str:
     """The customer's address, or "" where it is none that could be written to."""
     address = (customer.email or "").strip()
-    return address if len(address) <= 254 and len(address.split()) == 1 and "@" in address[1:-1] else ""
+    try:
+        validate_email(address)
+    except ValidationError:
+        return ""
+    return address if len(address) <= 254 else ""
 
 
 def ground_of(workspace_id: int, mode: Mode, customers: Iterable[str], kinds: Iterable[LetterKind]) -> Ground:

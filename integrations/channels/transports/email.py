@@ -58,6 +58,8 @@ def post(mail: EmailMessage) -> Outcome:
         return Passing("The mail server did not answer in time.", may_have_arrived=True, server=True)
     except OSError:
         return Passing("The mail server cannot be reached.", server=True)
+    except ValueError:  # an address or a header that no mail can have
+        return Permanent("This cannot be made a mail.", breaks=False)
     return Sent("Accepted by the mail server.")
 
 

@@ -119,6 +119,23 @@ def test_who_may_not_be_written_to(workspace: Workspace, ada: Any, yes: Any) -> 
     }
 
 
+NO_ADDRESSES = (
+    "",
+    "ada",
+    "a@b@c.example",
+    "<ada@example.com>",
+    "ada@example.com\r\nBcc: x@y.example",
+    f"{'a' * 300}@x.example",
+)
+
+
+@pytest.mark.parametrize("address", NO_ADDRESSES)
+def test_what_is_no_address_is_not_written_to(workspace: Workspace, yes: Any, address: str) -> None:
+    CustomerFactory(workspace=workspace, stripe_id="cus_ada", email=address)
+    put(workspace, ask(workspace))
+    assert fates(workspace) == {"k:": ("skipped", "No address of the customer is known")}
+
+
 def test_until_the_question_is_answered_letters_are_held(workspace: Workspace, ada: Any) -> None:
     LetterPolicyFactory(workspace=workspace, mode=Mode.LIVE)  # an answer for the other mode
     LetterPolicyFactory()  # and another workspace's

@@ -14,6 +14,7 @@ from django.core import mail
 
 from integrations.channels.transports import TRANSPORTS, Moved, Outcome, Passing, Permanent, Sent
 from integrations.channels.transports import web as web_transport
+from integrations.channels.transports.email import post
 from integrations.channels.transports.telegram import CannotAsk, Chat, chats_of
 from tests.integrations.channels.stage import (
     BOT_TOKEN,
@@ -238,6 +239,14 @@ def test_mail_over_smtp(settings: Any) -> None:
         box.refuse = True
         assert email() == Permanent("The mail server: 550 No such mailbox")
     assert email() == Passing("The mail server cannot be reached.", server=True)
+
+
+def test_what_cannot_be_a_mail_is_refused_and_not_raised(settings: Any) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    assert post(mail.EmailMessage("One\nTwo", "x", to=["ops@example.com"])) == Permanent(
+        "This cannot be made a mail.", breaks=False
+    )
+    assert mail.outbox == []
 
 
 def test_an_address_cannot_bring_a_header(settings: Any) -> None:
