@@ -13,7 +13,7 @@ from .modes import Mode
 class FeedStatus:
     """Whether events can come, and how many wait or are set aside.
 
-    `connected_at`: since when. What lies before was not seen as it happened: it is estimated from what was found then.
+    `connected_at`: since when. What lies before was not seen as it happened (billing/estimated.py).
     """
 
     connected: bool = False

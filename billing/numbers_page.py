@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from billing.actions.access.proposals import tiers_of
 from billing.actions.settings import settings_of
+from billing.estimated import estimated_before
 from billing.feed import feed_status
 from billing.metrics.cohorts import month_before
 from billing.metrics.definitions import DEFINITIONS, FAILURES, Definition, Span
@@ -196,7 +197,13 @@ def _page(workspace: Workspace, mode: Mode, found: Explanation, key: str, error:
         total="" if rows.amount is None else figures.money(rows.amount),
         missing=tuple(f"{rate.currency.upper()} on {rate.day:%-d %B %Y}" for rate in found.missing),
         error=error,
-        estimated_before=_estimated_before(workspace, mode, found.period),
+        estimated_before=estimated_before(
+            workspace.pk,
+            mode,
+            feed_status(workspace.pk, mode).connected_at,
+            ZoneInfo(workspace.timezone),
+            found.period.first,
+        ),
         next_query=_beside(asked, key, 1) if asked.page < rows.pages else "",
         previous_query=_beside(asked, key, -1) if asked.page > 1 else "",
     )
@@ -210,13 +217,6 @@ def _part_name(workspace_id: int, asked: Question, plans: Mapping[str, PlanName]
         return ""
     tier = tiers_of(workspace_id).get(asked.tier)
     return f"the {tier.name if tier else asked.tier} tier"
-
-
-def _estimated_before(workspace: Workspace, mode: Mode, period: Period) -> date | None:
-    """The day of the connection, where the period begins before it: until then nothing was seen as it happened."""
-    connected_at = feed_status(workspace.pk, mode).connected_at
-    connected = connected_at and connected_at.astimezone(ZoneInfo(workspace.timezone)).date()
-    return connected if connected and connected > period.first else None
 
 
 def _months(workspace: Workspace, mode: Mode, found: Explanation) -> tuple[Recovery, ...]:

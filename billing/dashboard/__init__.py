@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from billing.estimated import estimated_before
 from billing.metrics.ledger import Ledger, ledger
 from billing.metrics.numbers import Numbers, numbers, numbers_of_all, reach
 from billing.metrics.periods import Choice
@@ -28,7 +29,7 @@ HISTORY_LINES = 25
 
 @dataclass(frozen=True)
 class Dashboard:
-    """Everything on the page. `estimated_before`: the first day that was seen as it happened, if it lies in the period.
+    """Everything on the page. `estimated_before`: the first day that is not estimated, if it lies in the period.
 
     `sections`: all currencies in the reporting one first, where that is not the only one; then each, the largest first.
     """
@@ -86,7 +87,6 @@ def dashboard(workspace: Workspace, mode: Mode, now: datetime, choice: Choice, s
     failures = recovery_by_month(workspace.pk, mode, choice.period, state.zone)
     found = _Read(read, choice, rates, scheduled, failures, reporting)
     by_plan = plans(workspace.pk, mode, read)
-    connected = state.feed.connected_at and state.feed.connected_at.astimezone(state.zone).date()
     return Dashboard(
         version=state.version,
         as_of=now,
@@ -96,7 +96,7 @@ def dashboard(workspace: Workspace, mode: Mode, now: datetime, choice: Choice, s
         pending=state.feed.pending,
         quarantined=state.feed.quarantined,
         recalculating_since=state.recalculating_since,
-        estimated_before=connected if connected and connected > choice.period.first else None,
+        estimated_before=estimated_before(workspace.pk, mode, state.feed.connected_at, state.zone, choice.period.first),
         active_subscribers_total=read.people.active_at_end,
         sections=list(_sections(found, by_plan)),
         history=latest(workspace.pk, mode, HISTORY_LINES),

@@ -160,10 +160,42 @@ def test_what_makes_no_sense_is_shown_as_something_sensible(
     assert viewer_client.get(f"/w/acme/test/numbers/mrr/?currency=usd&{query}").status_code == 200
 
 
-def test_what_lies_before_the_connection_is_labelled_estimated(workspace: Workspace, viewer_client: Client) -> None:
-    ConnectionFactory(workspace=workspace, mode="test", connected_at=datetime(2026, 3, 5, 12, tzinfo=UTC))
+def found(workspace: Workspace, at: datetime, **fields: Any) -> None:
+    """A subscription that had begun before it was found."""
+    defaults = {"mode": "test", "kind": "subscription.found", "object_kind": "subscription", "is_change": True}
+    HistoryEntryFactory(workspace=workspace, happened_at=at, **{**defaults, "object_id": f"sub_{at:%d%H}", **fields})
+
+
+def test_what_lies_before_something_was_found_is_labelled_estimated(
+    workspace: Workspace, viewer_client: Client
+) -> None:
+    connected = datetime(2026, 3, 5, 12, tzinfo=UTC)
+    ConnectionFactory(workspace=workspace, mode="test", connected_at=connected)
+    SyncStateFactory(workspace=workspace, mode="test")
     page = "/w/acme/test/numbers/net_new/?currency=usd&from=2026-03-{}&to=2026-03-31"
-    assert "connected on 5 March 2026" in viewer_client.get(page.format("04")).content.decode()
+    dashboard = "/w/acme/test/?from=2026-03-01&to=2026-03-31"
+
+    def labelled() -> date | None:
+        number = viewer_client.get(page.format("01")).context["number"].estimated_before
+        assert viewer_client.get(dashboard).context["dashboard"].estimated_before == number
+        day: date | None = number
+        return day
+
+    found(workspace, connected, mode="live")
+    found(workspace, connected, superseded_at=connected)
+    found(WorkspaceFactory(), connected)
+    found(workspace, connected, kind="customer.found", object_kind="customer")
+    assert labelled() is None
+    found(workspace, datetime(2026, 3, 3, 23, tzinfo=UTC))
+    assert labelled() == date(2026, 3, 3)
+    assert "the last on 3 March 2026" in viewer_client.get(page.format("01")).content.decode()
+    assert "estimated" not in viewer_client.get(page.format("03")).content.decode()
+    workspace.timezone = "Asia/Tokyo"
+    workspace.save()
+    assert labelled() == date(2026, 3, 4)
+    found(workspace, connected + timedelta(minutes=7))
+    found(workspace, connected + timedelta(days=20))
+    assert labelled() == date(2026, 3, 5)
     assert "estimated" not in viewer_client.get(page.format("05")).content.decode()
 
 

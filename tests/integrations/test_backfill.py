@@ -5,15 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from billing.estimated import estimated_before
 from billing.models import Coupon, Customer, HistoryEntry, Invoice, Payment, PaymentLink, Price, Product, Subscription
 from billing.modes import Mode
 from integrations.models import Backfill, Connection, InboxEvent, InboxState, Read
@@ -156,9 +158,19 @@ def test_what_was_there_before_is_found_and_not_started(stripe: Simulation) -> N
         assert not lines.filter(object_kind="invoice", event_id__startswith=intake.EVENT_PREFIX, before=None).exists()
 
 
+def labelled_until(lane: Lane) -> date | None:
+    """The first day that is not estimated, of those since the company began."""
+    began = date(2020, 1, 1)
+    with scoped_transaction(lane.workspace) as workspace_id:
+        return estimated_before(workspace_id, Mode.TEST, lane.connection.connected_at, ZoneInfo("UTC"), began)
+
+
 def test_mrr_does_not_begin_on_the_day_of_connecting(stripe: Simulation) -> None:
     lane = connected(stripe)
     read_whole(lane)
+    with scoped_transaction(lane.workspace):
+        found = HistoryEntry.objects.filter(superseded_at=None, kind="subscription.found").latest("happened_at")
+    assert labelled_until(lane) == min(found.happened_at, lane.connection.connected_at).date()
     account = stripe.account
     now, before = (
         {currency: line["mrr"] for currency, line in reported(lane.workspace, at).items()}
@@ -415,6 +427,7 @@ def test_it_changes_nothing_of_what_events_have_told(stripe: Simulation, pages_f
         assert not lines.filter(kind__endswith=".found").exists()
         by_reads = lines.filter(is_change=True, event_id__startswith=intake.EVENT_PREFIX)
         assert not by_reads.exclude(kind__startswith="access.").exists()  # access tells what was learnt, when it was
+    assert labelled_until(lane) is None
 
 
 def test_events_that_flow_meanwhile_come_out_right(settings: Any) -> None:
