@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from alerts.deciding import bell
 from alerts.deciding import evaluate as judge
+from alerts.retention import forget_findings as forget
 from billing.lanes import lane_of, lane_parts
 from billing.modes import Mode
 from pqintel.workspaces.tenancy import everywhere, scoped_transaction
@@ -35,6 +36,12 @@ def evaluate(lane: int) -> int:
     workspace_id, mode = lane_parts(lane)
     with scoped_transaction(workspace_id):
         return judge(workspace_id, mode, timezone.now()).findings
+
+
+@shared_task(name="alerts.tasks.forget_findings")
+def forget_findings() -> int:
+    """Delete what was found too long ago to matter. Returns how many findings."""
+    return forget(timezone.now())
 
 
 @shared_task(name="alerts.tasks.sweep_rules")
