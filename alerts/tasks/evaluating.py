@@ -13,6 +13,7 @@ from alerts.deciding import evaluate as judge
 from alerts.retention import forget_findings as forget
 from billing.lanes import lane_of, lane_parts
 from billing.modes import Mode
+from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.tenancy import everywhere, scoped_transaction
 
 # Numbers have changed, time is up, or a channel changed its state since somebody looked.
@@ -35,6 +36,8 @@ def evaluate(lane: int) -> int:
     bell.heard(lane)
     workspace_id, mode = lane_parts(lane)
     with scoped_transaction(workspace_id):
+        if not Workspace.objects.filter(pk=workspace_id).exists():
+            return 0  # it was removed since somebody rang
         return judge(workspace_id, mode, timezone.now()).findings
 
 

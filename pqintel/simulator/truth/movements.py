@@ -48,12 +48,16 @@ class _Standing:
     """MRR as it stands while the days go by."""
 
     subscriptions: dict[str, tuple[Subscription, Fraction]] = field(default_factory=dict)
+    fell: dict[str, Subscription] = field(default_factory=dict)
+    """What each subscription was when its MRR was last lost: what becomes of it afterwards is no reason for that."""
     holders: dict[Holder, Fraction] = field(default_factory=dict)
     currencies: dict[str, Fraction] = field(default_factory=dict)
 
     def set(self, state: Subscription, amount: Fraction) -> None:
         """Note a subscription's MRR."""
         change = amount - self.of(state.id)
+        if change < 0 and not amount:
+            self.fell[state.id] = state
         self.subscriptions[state.id] = (state, amount)
         holder = (state.currency, state.customer)
         self.holders[holder] = self.holders.get(holder, NOTHING) + change
@@ -103,7 +107,7 @@ def _ended_by_payment(standing: _Standing, before: dict[str, Fraction], holder: 
     """Whether all that the customer lost today ended by failed payments. A paying subscription gets the *status*
     paused or unpaid only at the end of its retries."""
     lost = [
-        state
+        standing.fell[state.id]
         for state, amount in (standing.subscriptions[subscription] for subscription in before)
         if (state.currency, state.customer) == holder and not amount and before[state.id]
     ]
