@@ -299,6 +299,17 @@ def test_vector_15_a_cancellation_counts_at_the_end_of_the_period():
     assert moved(account) == [("2025-04-15", "new", "10.00", False), ("2025-06-15", "churn", "10.00", False)]
 
 
+def test_a_cancellation_on_the_day_after_all_was_lost_already_is_no_reason():
+    account = open_account(after_retries="paused")
+    subscription = subscribed(account, priced(account, 1000))
+    account.break_card(account.subscriptions[subscription].customer, "insufficient_funds")
+    account.advance(int(datetime(2025, 2, 16, 12, tzinfo=UTC).timestamp()))
+    assert account.subscriptions[subscription].status == "paused"
+    account.cancel(subscription)
+    assert [(kind, involuntary) for _, kind, _, involuntary in moved(account)] == [("new", False), ("churn", True)]
+    assert account.subscriptions[subscription].cancellation_reason == "cancellation_requested"
+
+
 @pytest.mark.parametrize("ending", ["canceled", "unpaid", "paused"])
 def test_churn_after_failed_payments_is_involuntary(ending):
     account = open_account(after_retries=ending)
