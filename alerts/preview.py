@@ -26,7 +26,7 @@ from .rules.event import TIERS
 REACHES_BACK: Final = timedelta(days=30)
 MOST: Final = 5_000
 """So many lines or instants are judged, the newest: a preview costs a second, however busy an account is."""
-SHOWN: Final = 20
+SHOWN: Final = 10
 """Messages of a preview that a page shows."""
 _ALWAYS: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """Since when a preview takes Stripe to be connected: live, what begins before the connection is not judged."""

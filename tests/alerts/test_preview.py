@@ -167,6 +167,10 @@ def test_of_too_much_the_newest_is_judged(stage: Stage) -> None:
     assert (found.cut_short, found.since, times(found)) == (True, at(-50), [at(-40), at(-30), at(-20), at(-10)])
     whole = foreseen(stage, "event", {"kinds": ["invoice.paid"], **ANY}, most=10)
     assert (whole.cut_short, len(whole.fired)) == (False, 10)
+    line(stage, -105)
+    line(stage, -115)
+    more = foreseen(stage, "event", {"kinds": ["invoice.paid"], **ANY})
+    assert (len(more.newest), more.newest[0].at, more.newest[-1].at, more.earlier) == (10, at(-10), at(-100), 2)
     # Failures count from their own time until an hour later.
     found = foreseen(stage, "payment_failures", {**MORE_THAN_TWO, "threshold": "5"}, most=6)
     assert (found.cut_short, found.since, times(found)) == (True, at(-50), [at(-50)])

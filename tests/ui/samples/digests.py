@@ -43,6 +43,7 @@ class DailyForm(forms.Form):
 
 
 class WeeklyForm(DailyForm):
+    enabled = forms.BooleanField(required=False, label="Send the weekly summary")
     weekday = forms.ChoiceField(label="On", choices=[("0", "Monday")])
 
 
