@@ -8,7 +8,7 @@ muted nor silenced. What is known now counts as known when it happened: late eve
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -47,7 +47,8 @@ class Preview:
     """The messages of a rule between two instants, in order, and how often something was withheld, by reason.
 
     `cut_short`: there was too much to judge all thirty days, and `since` is later. `estimated_until` is when Stripe was
-    connected, where that lies within: of the time before, only what Stripe still told is known.
+    connected, where that lies within: of the time before, only what Stripe still told is known. `unjudged` is why there
+    is nothing to judge at present, "" where there is.
     """
 
     since: datetime
@@ -56,6 +57,7 @@ class Preview:
     withheld: Mapping[str, int]
     cut_short: bool
     estimated_until: datetime | None
+    unjudged: str = ""
 
     @property
     def fired(self) -> tuple[Said, ...]:
@@ -111,25 +113,32 @@ def preview(
     chosen = Settings(cooldown=settings.cooldown, hysteresis=settings.hysteresis)
     since = now - REACHES_BACK
     judge = _of_threshold if kind in THRESHOLDS else _of_happening
-    begun, decided = judge(place, kind, params, chosen, since, now, most)
-    withheld = Counter(decision.reason for decision, _ in decided if not decision.said and decision.reason)
+    judged = judge(place, kind, params, chosen, since, now, most)
+    withheld = Counter(decision.reason for decision, _ in judged.decided if not decision.said and decision.reason)
     connected = found.connected_at
     return Preview(
-        since=begun,
+        since=judged.since,
         until=now,
-        said=tuple(said for decision, said in decided if decision.said and said is not None),
+        said=tuple(said for _, said in judged.decided if said is not None),
         withheld=dict(withheld),
-        cut_short=begun > since,
-        estimated_until=connected if connected is not None and connected > begun else None,
+        cut_short=judged.since > since,
+        estimated_until=connected if connected is not None and connected > judged.since else None,
+        unjudged=judged.unjudged,
     )
 
 
-_Decided = tuple[datetime, list[tuple[Decision, Said | None]]]
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """Everything that was decided from `since` on, with what was said of it."""
+
+    since: datetime
+    decided: Sequence[tuple[Decision, Said | None]]
+    unjudged: str = ""
 
 
 def _of_threshold(
     place: Place, name: RuleKind, params: Params, settings: Settings, since: datetime, now: datetime, most: int
-) -> _Decided:
+) -> _Judged:
     kind = THRESHOLDS[name]
     (judge,) = kind.judges(place, [params], since, now)
     instants = judge.instants(since, now)
@@ -143,12 +152,17 @@ def _of_threshold(
             return None
         return Said(decision.at, decision.outcome, kind.words(place, params, reading, decision).title)
 
-    return since, [(step.decision, said(step.decision, step.reading)) for step in [*steps, *found]]
+    last = judge.reading(now)
+    return _Judged(
+        since,
+        [(step.decision, said(step.decision, step.reading)) for step in [*steps, *found]],
+        last.why_not if last.value is None else "",
+    )
 
 
 def _of_happening(
     place: Place, name: RuleKind, params: Params, settings: Settings, since: datetime, now: datetime, most: int
-) -> _Decided:
+) -> _Judged:
     kind = HAPPENINGS[name]
     lines = lines_between(place, params.get("kinds", kind.lines), since, now, most)
     if len(lines) > most:
@@ -169,4 +183,4 @@ def _of_happening(
             words = kind.words(place, params, happened[decision.key])
         return Said(decision.at, decision.outcome, words.title, decision.count)
 
-    return since, [(decision, said(decision)) for decision in decisions]
+    return _Judged(since, [(decision, said(decision)) for decision in decisions])

@@ -104,6 +104,15 @@ def test_drops_are_judged_though_numbers_are_behind_now(stage: Stage) -> None:
     assert found.estimated_until == NOON - timedelta(days=10)
 
 
+def test_without_a_rate_nothing_is_judged_and_that_is_said(stage: Stage) -> None:
+    for currency in ("usd", "eur"):
+        stage.made(MrrSpanFactory, monthly=Decimal(90_000), starts=0, currency=currency, customer=currency)
+    found = foreseen(stage, "mrr_drop", DROP)
+    assert (found.said, found.withheld) == ((), {})
+    assert found.unjudged == "There is no exchange rate of USD for 2026-03-10 or the 7 days before."
+    assert foreseen(stage, "mrr_drop", {**DROP, "currency": "eur"}).unjudged == ""
+
+
 def test_bursts_come_together(stage: Stage) -> None:
     for second in range(8):
         line(stage, -DAY + second / 60)

@@ -132,7 +132,9 @@ PREVIEWS = {
         cut_short=True,
         estimated_until=NOW - timedelta(days=3),
     ),
-    "never": Preview(NOW - timedelta(days=30), NOW, (), {}, cut_short=False, estimated_until=None),
+    "never": Preview(
+        NOW - timedelta(days=30), NOW, (), {}, cut_short=False, estimated_until=None, unjudged="No rate of EUR."
+    ),
 }
 
 
