@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
+from billing.estimated import estimated_before
 from billing.modes import Mode
 
 from . import course, places
@@ -46,9 +47,8 @@ class Said:
 class Preview:
     """The messages of a rule between two instants, in order, and how often something was withheld, by reason.
 
-    `cut_short`: there was too much to judge all thirty days, and `since` is later. `estimated_until` is when Stripe was
-    connected, where that lies within: of the time before, only what Stripe still told is known. `unjudged` is why there
-    is nothing to judge at present, "" where there is.
+    `cut_short`: there was too much to judge all thirty days, and `since` is later. `estimated_before` is the first day
+    that is not estimated, where some are. `unjudged` is why there is nothing to judge at present, "" where there is.
     """
 
     since: datetime
@@ -56,7 +56,7 @@ class Preview:
     said: tuple[Said, ...]
     withheld: Mapping[str, int]
     cut_short: bool
-    estimated_until: datetime | None
+    estimated_before: date | None
     unjudged: str = ""
 
     @property
@@ -115,14 +115,14 @@ def preview(
     judge = _of_threshold if kind in THRESHOLDS else _of_happening
     judged = judge(place, kind, params, chosen, since, now, most)
     withheld = Counter(decision.reason for decision, _ in judged.decided if not decision.said and decision.reason)
-    connected = found.connected_at
+    first = judged.since.astimezone(found.zone).date()
     return Preview(
         since=judged.since,
         until=now,
         said=tuple(said for _, said in judged.decided if said is not None),
         withheld=dict(withheld),
         cut_short=judged.since > since,
-        estimated_until=connected if connected is not None and connected > judged.since else None,
+        estimated_before=estimated_before(workspace_id, mode, found.connected_at, found.zone, first),
         unjudged=judged.unjudged,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -101,7 +101,9 @@ def test_drops_are_judged_though_numbers_are_behind_now(stage: Stage) -> None:
         (at(-10), Outcome.FIRED),
     ]
     assert found.withheld == {Why.ANEW: 1}
-    assert found.estimated_until == NOON - timedelta(days=10)
+    assert found.estimated_before is None
+    line(stage, -12 * DAY, "subscription.found")
+    assert foreseen(stage, "mrr_drop", DROP).estimated_before == date(2026, 2, 26)
 
 
 def test_without_a_rate_nothing_is_judged_and_that_is_said(stage: Stage) -> None:

@@ -112,7 +112,7 @@ def foreseen(life: Life, rule: Rule) -> list[tuple[Any, ...]]:
     with scoped_transaction(life.workspace) as workspace_id:
         chosen = Settings(cooldown=rule.cooldown, hysteresis=rule.hysteresis)
         found = preview(workspace_id, MODE, RuleKind(rule.kind), rule.params, chosen, life.until)
-    assert (found.since, found.cut_short, found.estimated_until) == (life.begins, False, None)
+    assert (found.since, found.cut_short, found.estimated_before) == (life.begins, False, None)
     return facts(rule, found.said)
 
 

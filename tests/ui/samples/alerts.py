@@ -130,10 +130,10 @@ PREVIEWS = {
         ),
         withheld={"Cooldown: the last message was delivered not long ago.": 12},
         cut_short=True,
-        estimated_until=NOW - timedelta(days=3),
+        estimated_before=(NOW - timedelta(days=3)).date(),
     ),
     "never": Preview(
-        NOW - timedelta(days=30), NOW, (), {}, cut_short=False, estimated_until=None, unjudged="No rate of EUR."
+        NOW - timedelta(days=30), NOW, (), {}, cut_short=False, estimated_before=None, unjudged="No rate of EUR."
     ),
 }
 
