@@ -16,7 +16,7 @@ from billing.owed import DebtState
 from . import schedule
 from .known import Known
 from .models import RUNNING, Case, CaseEntry, CaseState, EntryKind
-from .schedule import Step
+from .schedule import SETTLES, Step
 
 
 class Move(StrEnum):
@@ -156,7 +156,7 @@ class Desk:
         """
         after = MOVES[move].get(CaseState(case.state))
         if after is None:
-            raise Impossible(f"A case that is {case.get_state_display().lower()} cannot {move.replace('_', ' ')}.")
+            raise Impossible(_refusal(case, move))
         case.state = after
         match move:
             case Move.ESCALATE:
@@ -169,6 +169,7 @@ class Desk:
                 case.paused_at = None
             case Move.REOPEN:
                 case.closed_at, case.reason, case.done = None, "", []
+                case.settles_at = self.now + SETTLES
             case _ if after not in RUNNING:
                 case.closed_at, case.reason = self.now, text
                 case.next_step = case.next_step_at = case.paused_at = None
@@ -176,16 +177,22 @@ class Desk:
 
     def learn(self, case: Case, known: Known) -> list[Step]:
         """Bring a running case in line with what is known of its invoice; its steps as they are from now on."""
-        before = case.attempts, case.next_attempt_at, case.decline, case.number
+        before = self._learnt(case)
         if known.count > case.attempts:
             self.move(case, Move.FAIL, f"Attempt {known.count} failed.")
         case.attempts, case.next_attempt_at, case.number = known.count, known.next_attempt, known.number
-        case.decline = case.decline or known.decline
-        if (case.attempts, case.next_attempt_at, case.decline, case.number) != before:
+        case.decline = known.decline or case.decline
+        if known.attempts:  # an earlier one may have become known later
+            case.opened_at = known.attempts[0].at
+        if self._learnt(case) != before:
             self._changed[case.invoice] = case
         steps = schedule.steps(case.terms, known.course(case.settles_at)) if known.attempts else []
         self.plan_next(case, steps)
         return steps
+
+    @staticmethod
+    def _learnt(case: Case) -> tuple[Any, ...]:
+        return case.attempts, case.next_attempt_at, case.number, case.decline, case.opened_at
 
     def note(self, case: Case, kind: EntryKind, text: str, *, key: str = "", by: str = "") -> None:
         """Add a line to a case's timeline."""
@@ -220,6 +227,11 @@ def timeline(case: Case) -> list[CaseEntry]:
     """A case's entries, the newest first. One query, in scope."""
     rows = CaseEntry.objects.filter(workspace_id=case.workspace_id, mode=case.mode, invoice=case.invoice)
     return list(rows.order_by("-pk"))
+
+
+def _refusal(case: Case, move: Move) -> str:
+    state = case.get_state_display().lower()
+    return f"This is not possible ({move}) while the case is {state}." if case.runs else f"The case is closed: {state}."
 
 
 def _row(case: Case) -> dict[str, Any]:
