@@ -18,7 +18,7 @@ from .cases import timeline
 from .known import Known, look
 from .listing import STATES, STEPS
 from .models import Case, CaseEntry, CaseState, EntryKind, Letter, LetterState
-from .schedule import Step
+from .schedule import Step, StepKind
 from .telling import reason_in_words
 from .terms import policy_of
 from .wording import words_for
@@ -58,7 +58,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Coming:
-    """A step that is planned. `maybe`: it depends on what Stripe announces until then."""
+    """A step that is planned, as things stand now."""
 
     words: str
     at: datetime
@@ -110,7 +110,8 @@ def _coming(case: Case, known: Known | None) -> list[Coming]:
     if known is None or not case.runs or not known.attempts:
         return []
     steps: Iterable[Step] = schedule.steps(case.terms, known.course(case.settles_at))
-    return [Coming(STEPS[step.kind], step.at) for step in steps if step.key not in case.done]
+    shown = [step for step in steps if step.key not in case.done and step.kind is not StepKind.LOOK]
+    return [Coming(STEPS[step.kind], step.at) for step in shown]
 
 
 def _lines(workspace: Workspace, mode: Mode, entries: Sequence[CaseEntry]) -> list[Line]:

@@ -14,6 +14,8 @@ from billing.actions.access.holding import lane_within
 from billing.actions.bulk import fetch
 from billing.feed import feed_status
 from billing.modes import Mode
+from pqintel.workspaces.models import Workspace
+from pqintel.workspaces.plans import allowance
 
 from .steps import Chunk
 from .terms import policy_of
@@ -21,6 +23,7 @@ from .terms import policy_of
 CUSTOMERS: Final = 200
 """Whose steps are taken in one transaction."""
 NOT_CONNECTED: Final = "Stripe is not connected: what is known may be outdated, so nothing is done."
+EVENTS_WAIT: Final = "The plan includes no Stripe events any more: what is known is outdated, so nothing is done."
 TURNED_OFF: Final = "Dunning is turned off."
 
 # Whose steps are due, those apart for which access may have to be changed: that wants the lane.
@@ -54,10 +57,7 @@ def run(workspace_id: int, mode: Mode, now: datetime, *, dry: bool = False) -> R
     """
     ran = Ran()
     with transaction.atomic():
-        if not feed_status(workspace_id, mode).connected:
-            ran.refused = NOT_CONNECTED
-        elif not policy_of(workspace_id, mode).enabled:
-            ran.refused = TURNED_OFF
+        ran.refused = _refused(workspace_id, mode, now)
     after = ""
     while not ran.refused:
         with transaction.atomic():
@@ -70,6 +70,15 @@ def run(workspace_id: int, mode: Mode, now: datetime, *, dry: bool = False) -> R
             break
         after = rows[-1][0]
     return ran
+
+
+def _refused(workspace_id: int, mode: Mode, now: datetime) -> str:
+    """Why nothing may be done; "" where something may. Three queries."""
+    if not feed_status(workspace_id, mode).connected:
+        return NOT_CONNECTED
+    if not allowance(Workspace.objects.get(pk=workspace_id), now).stripe_integration:
+        return EVENTS_WAIT
+    return "" if policy_of(workspace_id, mode).enabled else TURNED_OFF
 
 
 def _take(

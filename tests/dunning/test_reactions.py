@@ -18,7 +18,7 @@ from billing.lanes import lane_of
 from billing.modes import Mode
 from dunning.models import Case, CaseEntry, ExclusionKind
 from dunning.reactions import react
-from dunning.run import NOT_CONNECTED, TURNED_OFF, run
+from dunning.run import EVENTS_WAIT, NOT_CONNECTED, TURNED_OFF, run
 from integrations.models import Connection, ConnectionStatus, Delivery, Read
 from pqintel.queue import hold_lane
 from pqintel.workspaces.models import Workspace
@@ -325,6 +325,15 @@ def test_while_stripe_is_not_connected_nothing_is_done(story: Story) -> None:
     ConnectionFactory(workspace=story.workspace, mode=Mode.TEST)
     assert story.run(1).refused == NOT_CONNECTED
     assert story.mails() == []
+
+
+def test_while_the_plan_leaves_events_waiting_nothing_is_done(story: Story, settings: Any) -> None:
+    settings.PQ_HOUSE_WORKSPACE = "house"
+    story.fail(0, code="stolen_card")
+    story.workspace.trial_ends_at = story.at(1)
+    story.workspace.save()
+    assert story.run(0.9).refused == ""
+    assert story.run(1).refused == EVENTS_WAIT
 
 
 # Messages ------------------------------------------------------------------------------------------------------------
