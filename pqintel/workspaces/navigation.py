@@ -37,6 +37,7 @@ SECTIONS = {
     "billing_settings:numbers": "numbers",
     "billing:plans": "plans",
     "billing:plan_tier": "plans",
+    "billing:plan_tier_delete": "plans",
     "billing:plan_price": "plans",
     "billing:plan_policy": "plans",
     "billing:plan_override": "plans",

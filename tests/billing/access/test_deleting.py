@@ -95,6 +95,7 @@ def test_a_tier_that_nothing_names_is_deleted_after_its_effect_was_shown(
     assert "tier/delete/?key=scale" in admin_client.get(f"{PLANS}tier/?key=scale").content.decode()
     path = f"{PLANS}tier/delete/?key=scale"
     in_use = admin_client.get(path)
+    assert in_use.context["nav"].section == "plans"
     assert "names it in the metadata at Stripe: Scale" in in_use.content.decode()
     assert admin_client.post(path, {"confirm": "x"}).status_code == 409
     for mode in ("test", "live"):
