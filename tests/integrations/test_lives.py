@@ -58,6 +58,16 @@ def present(workspace: Workspace) -> dict[str, list[Any]]:
         return state(workspace_id, Mode.TEST)
 
 
+def apart_from(left_open: list[Any], rows_of: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Without the objects whose order in a second their events leave open, and without what follows from them."""
+    ids = {row["stripe_id"] for row in left_open}
+    customers = {row["customer"] for row in left_open if row["stripe_id"].startswith("sub_")}
+    return {
+        table: [row for row in rows if row.get("stripe_id") not in ids and row.get("customer") not in customers]
+        for table, rows in rows_of.items()
+    }
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("group", range(FIRST, FIRST + GROUPS))
 def test_any_order_of_any_lives_is_one_state_and_the_simulators_truth(group: int) -> None:
@@ -84,7 +94,9 @@ def test_any_order_of_any_lives_is_one_state_and_the_simulators_truth(group: int
     assert found == expected
     assert len(found) > LIVES
 
-    if group % 5 == 0:  # what was read besides the events changes nothing
+    if group % 5 == 0:  # what was read besides the events changes nothing, but decides what they leave open
         unread = WorkspaceFactory()
         teach(unread, told, batch=500)
-        assert differences(present(unread), present(ordered)) == []
+        without, beside = present(unread), present(ordered)
+        left_open = [row for rows in without.values() for row in rows if not row.get("sure", True)]
+        assert differences(apart_from(left_open, without), apart_from(left_open, beside)) == []
