@@ -38,6 +38,11 @@ class Tenant:
     def path(self) -> str:
         return f"/webhooks/stripe/{self.token}/"
 
+    def headers(self, parcel: Parcel) -> dict[str, str]:
+        """Those of a delivery of a parcel, signed now."""
+        signature = signature_header(parcel.body, [self.secret], int(time.time()))
+        return {"Content-Type": "application/json; charset=utf-8", "Stripe-Signature": signature}
+
     def request(self, parcel: Parcel) -> bytes:
         """A delivery of a parcel, signed now: it is accepted for five minutes."""
         signature = signature_header(parcel.body, [self.secret], int(time.time()))
