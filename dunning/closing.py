@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
@@ -78,10 +79,14 @@ def _say_recovered(
         return
     words = words_for(desk.workspace_id, desk.mode, noticed)
     written = [case for case in noticed if case.last_letter_at]
-    mails = [Mailing(LetterKind.RECOVERED, (case,), "recovered") for case in written]
+    of_customer: dict[str, list[Case]] = defaultdict(list)
+    for case in sorted(written, key=lambda case: (case.opened_at, case.invoice)):
+        of_customer[case.customer].append(case)
+    mails = [Mailing(LetterKind.RECOVERED, tuple(some), "recovered") for some in of_customer.values()]
     mailing.mail(desk.workspace_id, desk.mode, mails, known, words, desk.now)
     for letter in mails:
-        desk.note(letter.cases[0], EntryKind.LETTER, f"{mailing.NAMES[letter.kind]}.", key=letter.key)
+        for case in letter.cases:
+            desk.note(case, EntryKind.LETTER, f"{mailing.NAMES[letter.kind]}.", key=letter.key)
     told = [case for case in noticed if case.escalated_at or case.downgraded_at]
     keys = telling.tell(telling.RECOVERED, policy, told, known, words, desk.mode, desk.now)
     for case in told:

@@ -77,6 +77,7 @@ def mail(
             facts=facts_of(mailing, known, words, now),
             text=_pinned(mailing),
             payment_url=_newest_page(mailing.cases, known),
+            pages=_pages(mailing.cases, known),
             not_before=mailing.not_before,
             invoices=tuple(case.invoice for case in mailing.cases),
         )
@@ -125,6 +126,13 @@ def downgrade_day(case: Case) -> datetime | None:
 def _pinned(mailing: Mailing) -> letters.Text | None:
     kept = mailing.cases[0].texts.get(str(mailing.kind))
     return None if kept is None else {"subject": kept["subject"], "body": kept["body"]}
+
+
+def _pages(cases: Iterable[Case], known: Mapping[str, Known]) -> tuple[tuple[str, str], ...]:
+    """Where each of the invoices is paid, and what it is for, the oldest first."""
+    rows = sorted((case for case in cases if case.invoice in known), key=lambda case: (case.opened_at, case.invoice))
+    found = letters.pages_of([known[case.invoice].debt for case in rows], {c.invoice: c.number for c in rows})
+    return tuple((what, url) for what, url in found)
 
 
 def _newest_page(cases: Iterable[Case], known: Mapping[str, Known]) -> str | None:

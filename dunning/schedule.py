@@ -21,6 +21,8 @@ LOOK_AFTER: Final = timedelta(minutes=20)
 """How long after it the answer is looked at."""
 TOO_LATE: Final = timedelta(days=3)
 """A message that is overdue for longer (learnt late, nobody worked, the case was paused) is skipped."""
+AROUND_ATTEMPT: Final = timedelta(hours=2)
+"""A reminder that would be due so shortly before an announced attempt waits for what comes of it."""
 NOT_TWICE_WITHIN: Final = timedelta(hours=20)
 """After one letter, a reminder waits for no such time: it is skipped. Final warnings and confirmations are not."""
 
@@ -180,12 +182,21 @@ def _letters(plan: Plan, course: Course) -> list[Step]:
         if days is None:
             continue
         planned = on_day(course.opened_at, days, plan.tz)
-        at = allowed(max(planned, course.settles_at), plan)
+        at = allowed(_after_attempt(max(planned, course.settles_at), course), plan)
         # Who was written to at once is not reminded for the first time any more.
         if kind is StepKind.FIRST and written is not None and written <= at:
             continue
         found[kind] = Step(at, kind, str(kind), planned)
     return list(found.values())
+
+
+def _after_attempt(at: datetime, course: Course) -> datetime:
+    """That instant, or where an attempt is announced about then, when its outcome is known: nobody is to be reminded
+    of what is being paid."""
+    attempt = course.next_attempt
+    if attempt is not None and attempt - AROUND_ATTEMPT <= at < attempt + LOOK_AFTER:
+        return attempt + LOOK_AFTER
+    return at
 
 
 def _escalation(plan: Plan, course: Course) -> list[Step]:

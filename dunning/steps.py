@@ -47,6 +47,7 @@ class Chunk:
         self.desk = Desk(workspace_id, mode, now)
         self.want_lane: set[str] = set()
         self._known: Mapping[str, Known] = {}
+        self._told_of_too: dict[str, list[Case]] = defaultdict(list)
         self._steps: dict[str, list[Step]] = {}
 
     def take(self, customers: Iterable[str]) -> None:
@@ -58,7 +59,10 @@ class Chunk:
             policy = policy_of(self.workspace_id, self.mode)
             words = words_for(self.workspace_id, self.mode, [case for case, _ in running])
             falling = [one for one in due if one.step.kind is StepKind.DOWNGRADE]
-            self._write([one for one in due if one.step.is_letter], falling, running, words)
+            fall = {one.case.customer for one in falling}
+            # Whose access is to fall gets one letter about everything: without the lane, all of it waits.
+            letters = [one for one in due if one.step.is_letter and (self.lane_held or one.case.customer not in fall)]
+            self._write(letters, falling, running, words)
             told = [one for one in due if one.step.kind is StepKind.ESCALATE]
             for one in told:
                 self.desk.finish(one.case, one.step)
@@ -124,7 +128,9 @@ class Chunk:
         words: Words,
     ) -> None:
         """The letters that are due, those left out that are not to go out after all."""
-        falls = {one.case.invoice for one in falling}
+        falls: dict[str, list[Case]] = defaultdict(list)
+        for one in falling:
+            falls[one.case.customer].append(one.case)
         last: dict[str, datetime] = {}
         for case, _ in running:
             if case.last_letter_at is not None:
@@ -135,9 +141,16 @@ class Chunk:
         chosen = []
         for invoice, some in of_case.items():
             why = schedule.skipped([one.step for one in some], last.get(some[0].case.customer), self.now)
+            leading = _newest(falls[some[0].case.customer])
             for one in some:
-                reason = "access falls at the same time" if invoice in falls else why.get(one.step.key)
-                if reason is None:
+                falls_itself = any(case.invoice == invoice for case in falls[one.case.customer])
+                reason = "access falls at the same time" if falls_itself else why.get(one.step.key)
+                if reason is None and leading:
+                    key = mailing.key_of(leading[0], "downgrade")
+                    about = f"{NAMES[LetterKind.ACCESS_REDUCED]}, together with {leading[0].label}."
+                    self._wrote(one, about, key, "")
+                    self._told_of_too[one.case.customer].append(one.case)
+                elif reason is None:
                     chosen.append(one)
                 else:
                     self.desk.finish(one.case, one.step)
@@ -222,14 +235,20 @@ class Chunk:
         for case in cases:
             self.desk.move(case, Move.DOWNGRADE, "Access fell: grace is over.", key=keys.get(case.invoice, ""))
         of_customer: dict[str, list[Case]] = defaultdict(list)
-        for case in sorted(cases, key=lambda case: (case.opened_at, case.invoice), reverse=True):
+        for case in _newest(cases):
             of_customer[case.customer].append(case)
         mails = []
         for some in of_customer.values():
             not_before = schedule.allowed(self.now, some[0].terms)
-            letter = Mailing(LetterKind.ACCESS_REDUCED, tuple(some), "downgrade", not_before)
+            about = (*some, *self._told_of_too[some[0].customer])
+            letter = Mailing(LetterKind.ACCESS_REDUCED, about, "downgrade", not_before)
             mails.append(letter)
             for case in some:
                 self.desk.note(case, EntryKind.LETTER, f"{NAMES[letter.kind]}.", key=letter.key)
                 case.last_letter, case.last_letter_at = "downgrade", self.now
         mailing.mail(self.workspace_id, self.mode, mails, self._known, words, self.now)
+
+
+def _newest(cases: Iterable[Case]) -> list[Case]:
+    """Cases, the newest first."""
+    return sorted(cases, key=lambda case: (case.opened_at, case.invoice), reverse=True)

@@ -6,7 +6,19 @@ what facts a letter may be given.
 
 from dunning.models import LetterKind
 
+from .checks import pages_of
 from .outbox import LetterRequest, answer, stop, stop_keys, write
 from .texts import Text, known_texts, text_of
 
-__all__ = ["LetterKind", "LetterRequest", "Text", "answer", "known_texts", "stop", "stop_keys", "text_of", "write"]
+__all__ = [
+    "LetterKind",
+    "LetterRequest",
+    "Text",
+    "answer",
+    "known_texts",
+    "pages_of",
+    "stop",
+    "stop_keys",
+    "text_of",
+    "write",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from billing.models import Invoice, Subscription
@@ -60,15 +61,27 @@ def _refresh_debts(letter: Letter) -> str:
     return ""
 
 
+def pages_of(owed: Iterable[Debt], numbers: Mapping[str, str | None]) -> list[list[str]]:
+    """Stripe's page of each invoice that has one, with what it is for: "2IRZNI8E-0002: $49.00"."""
+    return [
+        [f"{numbers.get(debt.invoice) or debt.invoice}: {amounts([debt.open])}", debt.payment_url]
+        for debt in owed
+        if debt.payment_url
+    ]
+
+
 def _ask_for(letter: Letter, owed: list[Debt]) -> None:
     """Let a letter ask for fewer invoices than it was decided for."""
     letter.invoices = [debt.invoice for debt in owed]
-    rows = Invoice.objects.filter(
-        workspace_id=letter.workspace_id, mode=letter.mode, stripe_id__in=letter.invoices
-    ).order_by("created", "id")
+    rows = (
+        Invoice.objects.filter(workspace_id=letter.workspace_id, mode=letter.mode, stripe_id__in=letter.invoices)
+        .only("stripe_id", "number")
+        .order_by("created", "id")
+    )
     changed = {
         "amount": amounts(debt.open for debt in owed),
-        "invoice_number": ", ".join(row.number for row in rows.only("number") if row.number),
+        "invoice_number": ", ".join(row.number for row in rows if row.number),
     }
     letter.facts = letter.facts | {name: value for name, value in changed.items() if name in letter.facts}
+    letter.pages = pages_of(owed, {row.stripe_id: row.number for row in rows})
     letter.payment_url = owed[0].payment_url

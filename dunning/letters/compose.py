@@ -62,11 +62,15 @@ class Identity:
 
 
 def identity_of(workspace_id: int) -> Identity:
-    """The workspace's own address once it is verified, else ours; always under its name. Must run in scope."""
+    """The workspace's own address once it is verified, else ours; always under its name. Must run in scope.
+
+    Letters invite answers: as long as they come from us and nobody said where answers go, the first owner gets them.
+    """
     row = Sender.objects.filter(workspace_id=workspace_id).first() or Sender()
     own = row.address if row.verified_at else ""
     ours = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
-    return Identity(row.name or name_of(workspace_id), own or ours, row.reply_to)
+    answers = row.reply_to or ("" if own else next(iter(owners_of(workspace_id)), ""))
+    return Identity(row.name or name_of(workspace_id), own or ours, answers)
 
 
 def owners_of(workspace_id: int) -> tuple[str, ...]:
@@ -76,12 +80,12 @@ def owners_of(workspace_id: int) -> tuple[str, ...]:
 
 
 def compose(letter: Letter, trial_for: str | None = None) -> Mail:
-    """A letter as the mail that would go out now. Three queries at most. Must run in scope.
+    """A letter as the mail that would go out now. Four queries at most. Must run in scope.
 
     Test mode writes to the workspace's owners and says so above the letter. `trial_for`: it is tried out by them.
     """
     wording, identity = (
-        fill(letter.subject, letter.body, letter.facts, letter.payment_url),
+        fill(letter.subject, letter.body, letter.facts, letter.payment_url, letter.pages),
         identity_of(letter.workspace_id),
     )
     to: tuple[str, ...] = (letter.to,)

@@ -39,7 +39,7 @@ _LETTERS: Final = Table(
     "dunning_letter",
     (
         *text("kind", "customer", "dedupe_key", "subject", "body", "payment_url", "to", "state", "reason"),
-        *typed("jsonb", "invoices", "facts"),
+        *typed("jsonb", "invoices", "facts", "pages"),
         *typed("timestamptz", "created_at", "next_attempt_at", "give_up_at", "settled_at"),
         *typed("integer", "tries", "lost_claims"),
         *typed("boolean", "possible_duplicate"),
@@ -68,6 +68,7 @@ class LetterRequest:
     facts: Mapping[str, str] = field(default_factory=dict)
     text: Text | None = None
     payment_url: str | None = None
+    pages: tuple[tuple[str, str], ...] = ()
     not_before: datetime | None = None
     invoices: tuple[str, ...] = ()
     skip: str = ""
@@ -254,6 +255,7 @@ def _row(request: LetterRequest, ground: Ground, now: datetime) -> dict[str, Any
         "invoices": list(request.invoices),
         "facts": usual | dict(request.facts),
         "payment_url": request.payment_url,
+        "pages": [list(page) for page in request.pages],
         "to": address_of(customer) if customer else "",
         "state": state.value,
         "reason": reason,

@@ -116,7 +116,7 @@ def _claim(row: Letter, now: datetime) -> Claim | None:
     row.save(
         update_fields=[
             "state", "reason", "settled_at", "claimed_at", "tries", "mail", "message_id", "possible_duplicate",
-            "lost_claims", "to", "facts", "invoices", "payment_url",
+            "lost_claims", "to", "facts", "invoices", "payment_url", "pages",
         ]
     )  # fmt: skip
     return claim

@@ -8,7 +8,7 @@ placeholders again. A paragraph that names a placeholder without a value is left
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from string import Template
 from typing import Final
@@ -82,16 +82,32 @@ def check_body(kind: LetterKind, body: str) -> str:
     return body
 
 
-def fill(subject: str, body: str, facts: Mapping[str, str], payment_url: str | None) -> Wording:
-    """A text with its placeholders filled in. Never raises: what is not known or not valid is left out or as it is."""
+def fill(
+    subject: str,
+    body: str,
+    facts: Mapping[str, str],
+    payment_url: str | None,
+    pages: Sequence[Sequence[str]] = (),
+) -> Wording:
+    """A text with its placeholders filled in. Never raises: what is not known or not valid is left out or as it is.
+
+    `pages` (what it is for, URL): where there are several, the payment link is a line for each instead of one link.
+    """
     values = {name: _one_line(value) for name, value in facts.items()}
     values[LINK] = payment_page(payment_url) or ""
+    several = [(_one_line(what), url) for what, page in pages if (url := payment_page(page))]
     head = "".join(values.get(name, "") if name else text for text, name in _split(subject))
-    found = (_pieces(paragraph, values) for paragraph in _PARAGRAPHS.split(body.strip()))
+    links = _lines_of_links(several) if len(several) > 1 else (Piece(values[LINK], values[LINK]),)
+    found = (_pieces(paragraph, values, links) for paragraph in _PARAGRAPHS.split(body.strip()))
     return Wording(_one_line(head)[:LONGEST_SUBJECT], tuple(paragraph for paragraph in found if paragraph))
 
 
-def _pieces(paragraph: str, values: Mapping[str, str]) -> Paragraph | None:
+def _lines_of_links(pages: Sequence[tuple[str, str]]) -> Paragraph:
+    lines = [(Piece(f"{what} "), Piece(url, url), Piece("\n")) for what, url in pages]
+    return tuple(piece for line in lines for piece in line)[:-1]
+
+
+def _pieces(paragraph: str, values: Mapping[str, str], links: Paragraph) -> Paragraph | None:
     """A paragraph with its values; None where one is missing."""
     pieces: list[Piece] = []
     for text, name in _split(paragraph):
@@ -101,7 +117,7 @@ def _pieces(paragraph: str, values: Mapping[str, str]) -> Paragraph | None:
         value = values.get(name, "")
         if not value:
             return None
-        pieces.append(Piece(value, value if name == LINK else ""))
+        pieces += links if name == LINK else (Piece(value),)
     return tuple(pieces)
 
 

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import time_machine
 from django.db.models import Min
 from django.test import Client
 
+from alerts.tasks import evaluate
 from billing.access import Answer, for_customer
 from billing.models import PendingReaction
 from billing.modes import Mode
 from dunning.letters import outbox
 from dunning.models import RUNNING, Case, Letter, LetterState
+from dunning.tasks import run_cases, send_letters
 from integrations.channels.lanes import lane_of
 from integrations.models import Channel, Connection, Delivery, DeliveryState, Read
 from integrations.stripe.reads import answer_due
@@ -32,6 +34,7 @@ from integrations.tasks import drain, send_deliveries
 from pqintel.reactions import react
 from pqintel.simulator.account import Account, Settings
 from pqintel.simulator.testing import Simulation
+from pqintel.workspaces.actions.workspaces import delete_workspace
 from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.tenancy import scope, scoped_transaction
 from tests.factories import ChannelFactory, MembershipFactory
@@ -43,12 +46,14 @@ DAY: Final = 86_400
 HOUR: Final = 3_600
 BEGIN: Final = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 """A Monday morning."""
+OWNER: Final = "owner@acme.test"
 
 
 @dataclass(frozen=True)
 class Mail:
-    """A mail that arrived; `at` is when, in whole minutes since the journey began, as "day hh:mm"."""
+    """A mail that arrived at `instant`; `at` is the same as days since the journey began and the time of day."""
 
+    instant: datetime
     at: str
     to: str
     subject: str
@@ -69,20 +74,29 @@ class Said:
 class World:
     """One company and one workspace, connected in live mode; its owner is `owner@acme.test`."""
 
-    def __init__(self, stripe: Simulation, lane: Lane, clock: time_machine.Coordinates, slack: Provider, post: Mailbox):
+    def __init__(
+        self,
+        stripe: Simulation,
+        lane: Lane,
+        clock: time_machine.Coordinates,
+        slack: Provider,
+        post: Mailbox,
+        interval: Literal["week", "month"],
+    ) -> None:
         self.stripe, self.lane = stripe, lane
         self.account: Account = stripe.account
         self.workspace: Workspace = lane.workspace
         self.slack, self.post = slack, post
         self._clock = clock
+        self.gone = False
+        self.began = datetime.fromtimestamp(self.account.now, UTC)
         self._told = 0
         self._mailed = 0
         self._said = 0
         self._mails: list[Mail] = []
         self._messages: list[Said] = []
-        self.beats: list[Callable[[], Any]] = []
         product = self.account.create_product("Team", metadata={"tier": "growth"})
-        self.price = self.account.create_price(product.id, 4900)
+        self.price = self.account.create_price(product.id, 4900, interval=interval)
 
     # Time ------------------------------------------------------------------------------------------------------------
     @property
@@ -91,6 +105,7 @@ class World:
 
     def pass_time(self, **span: float) -> None:
         """Let time pass, as `timedelta` counts it; whatever falls due on the way happens at its own time."""
+        self.settle()
         until = self.now + timedelta(**span)
         while True:
             at = min([until, *(due for due in self._due() if due > self.now)])
@@ -107,8 +122,9 @@ class World:
             drain(self.lane.number)
             self._answer_reads()
             react(self.lane.number)
-            for beat in self.beats:
-                beat()
+            run_cases(self.lane.number)
+            evaluate(self.lane.number)
+            send_letters(self.lane.number)
             for channel in self._channels():
                 send_deliveries(channel)
             self._collect()
@@ -144,40 +160,55 @@ class World:
             answer = Client().post(
                 self.lane.path, parcel.body, content_type="application/json", HTTP_STRIPE_SIGNATURE=header
             )
-            assert answer.status_code == 200
+            assert answer.status_code == (400 if self.gone else 200)
 
     def _answer_reads(self) -> None:
         with scope(self.workspace):
             with scoped_transaction(self.workspace):
-                stripe = Connection.objects.get(mode=Mode.LIVE)
-            answers, _ = answer_due(stripe)
-        if answers:
-            drain(self.lane.number)
+                stripe = Connection.objects.filter(mode=Mode.LIVE).first()
+            if stripe is not None and answer_due(stripe)[0]:
+                drain(self.lane.number)
 
     # What left the house ----------------------------------------------------------------------------------------------
     def mails(self) -> list[Mail]:
-        """The mails that arrived since the last time this was asked."""
-        new, self._mails = self._mails, []
-        return new
+        """The mails that arrived since `heard` was last asked."""
+        return list(self._mails)
 
     def messages(self) -> list[Said]:
-        """The messages that arrived in the team's channel since the last time this was asked."""
-        new, self._messages = self._messages, []
-        return new
+        """The messages that arrived in the team's channel since `heard` was last asked."""
+        return list(self._messages)
+
+    def heard(self) -> list[tuple[str, str, str]]:
+        """Everything that arrived since this was last asked, by time: when, who ("team" for the channel), what."""
+        mails = [(mail.at, mail.to, mail.subject) for mail in self._mails]
+        found = mails + [(said.at, "team", said.title) for said in self._messages]
+        self._mails, self._messages = [], []
+        return sorted(found, key=lambda one: ([int(x) for x in re.split("[ :]", one[0])], one[1:]))
 
     def _collect(self) -> None:
-        at = self.told(datetime.now(UTC))
+        now = datetime.now(UTC)
+        at = self.told(now)
         for mail in self.post.mails[self._mailed :]:
-            self._mails.append(_mail(at, mail))
+            self._mails.append(_mail(now, at, mail))
         self._mailed = len(self.post.mails)
         for body in self.slack.bodies[self._said :]:
             self._messages.append(Said(at, body["text"].split("\n")[0], body["text"]))
         self._said = len(self.slack.bodies)
 
-    @staticmethod
-    def told(at: datetime) -> str:
-        """An instant as days since the beginning and the time of day: "5 09:00"."""
-        return f"{(at.date() - BEGIN.date()).days} {at:%H:%M}"
+    def told(self, at: datetime) -> str:
+        """An instant as days since the beginning and the time of day (UTC): "5 09:00"."""
+        return f"{(at.date() - self.began.date()).days} {at:%H:%M}"
+
+    # What people do ---------------------------------------------------------------------------------------------------
+    def answer(self, wanted: bool) -> None:
+        """Say whether customers get letters."""
+        with scoped_transaction(self.workspace) as workspace_id:
+            outbox.answer(workspace_id, Mode.LIVE, wanted=wanted, by=OWNER, now=datetime.now(UTC))
+
+    def remove_workspace(self) -> None:
+        """Delete the workspace, as its owner may. The account goes on living, and Stripe is told off from then on."""
+        delete_workspace(self.workspace)
+        self.gone = True
 
     # What is known ----------------------------------------------------------------------------------------------------
     def access(self, customer: str) -> Answer:
@@ -220,14 +251,23 @@ class World:
 
 
 @contextmanager
-def world(settings: Any, *, letters: bool | None = True, timezone: str = "UTC", **rules: Any) -> Iterator[World]:
-    """A company and its workspace, connected on Monday, 2 March 2026, 9:00 UTC.
+def world(
+    settings: Any,
+    *,
+    letters: bool | None = True,
+    timezone: str = "UTC",
+    begin: datetime = BEGIN,
+    interval: Literal["week", "month"] = "week",
+    **rules: Any,
+) -> Iterator[World]:
+    """A company and its workspace, connected on Monday, 2 March 2026, 9:00 UTC, unless it begins at another time.
 
-    `letters`: how the question was answered, None = not yet; `rules` are settings of the Stripe account.
+    `letters`: how the question was answered, None = not yet; `interval` is that of the price; `rules` are settings of
+    the Stripe account.
     """
     with ExitStack() as stack:
-        clock = stack.enter_context(time_machine.travel(BEGIN, tick=True))
-        account = Account(7, int(BEGIN.timestamp()), livemode=True, settings=Settings(**rules))
+        clock = stack.enter_context(time_machine.travel(begin, tick=True))
+        account = Account(7, int(begin.timestamp()), livemode=True, settings=Settings(**rules))
         stripe = stack.enter_context(Simulation(account, seed=7))
         slack = stack.enter_context(provider(settings))
         post = stack.enter_context(mail_server())
@@ -237,12 +277,12 @@ def world(settings: Any, *, letters: bool | None = True, timezone: str = "UTC", 
         lane = new_lane("acme", Mode.LIVE, secret_key=stripe.secret_key)
         lane.workspace.timezone = timezone
         lane.workspace.save()
-        MembershipFactory(workspace=lane.workspace, user__email="owner@acme.test")
+        MembershipFactory(workspace=lane.workspace, user__email=OWNER)
         with scoped_transaction(lane.workspace) as workspace_id:
             ChannelFactory(workspace=lane.workspace, kind="slack_webhook", name="Team", secret=HOOK)
             if letters is not None:
-                outbox.answer(workspace_id, Mode.LIVE, wanted=letters, by="owner@acme.test", now=BEGIN)
-        yield World(stripe, lane, clock, slack, post)
+                outbox.answer(workspace_id, Mode.LIVE, wanted=letters, by=OWNER, now=begin)
+        yield World(stripe, lane, clock, slack, post, interval)
 
 
 def _second_after(at: datetime) -> datetime:
@@ -250,9 +290,10 @@ def _second_after(at: datetime) -> datetime:
     return whole if whole == at else whole + timedelta(seconds=1)
 
 
-def _mail(at: str, mail: EmailMessage) -> Mail:
+def _mail(instant: datetime, at: str, mail: EmailMessage) -> Mail:
     text, html = (mail.get_body((kind,)) for kind in ("plain", "html"))
     return Mail(
+        instant=instant,
         at=at,
         to=str(mail["To"]),
         subject=str(mail["Subject"]),
