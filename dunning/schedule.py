@@ -182,7 +182,8 @@ def _letters(plan: Plan, course: Course) -> list[Step]:
         if days is None:
             continue
         planned = on_day(course.opened_at, days, plan.tz)
-        at = allowed(_after_attempt(max(planned, course.settles_at), course), plan)
+        at = allowed(max(planned, course.settles_at), plan)
+        at = allowed(_after_attempt(at, course), plan)
         # Who was written to at once is not reminded for the first time any more.
         if kind is StepKind.FIRST and written is not None and written <= at:
             continue
@@ -192,11 +193,11 @@ def _letters(plan: Plan, course: Course) -> list[Step]:
 
 def _after_attempt(at: datetime, course: Course) -> datetime:
     """That instant, or where an attempt is announced about then, when its outcome is known: nobody is to be reminded
-    of what is being paid."""
+    of what is being paid. An attempt that is told of already is waited for no more."""
     attempt = course.next_attempt
-    if attempt is not None and attempt - AROUND_ATTEMPT <= at < attempt + LOOK_AFTER:
-        return attempt + LOOK_AFTER
-    return at
+    if attempt is None or course.attempts[-1].at >= attempt:
+        return at
+    return attempt + LOOK_AFTER if attempt - AROUND_ATTEMPT <= at < attempt + LOOK_AFTER else at
 
 
 def _escalation(plan: Plan, course: Course) -> list[Step]:

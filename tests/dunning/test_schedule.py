@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from dunning.plan import FallsTo, Plan
 from dunning.schedule import (
+    AROUND_ATTEMPT,
+    LOOK_AFTER,
     SETTLES,
     Attempt,
     Course,
@@ -56,14 +58,14 @@ def when(plan: Plan, known: Course) -> list[tuple[str, float]]:
 
 
 SETTLED = SETTLES / DAY
-WATCHED = [("watch", 3 + 15 / 1440), ("look", 3 + 20 / 1440)]
+LOOKED = LOOK_AFTER / DAY
 
 
 def test_a_soft_decline_by_the_defaults() -> None:
-    assert when(Plan(), course()) == [
+    assert when(Plan(), course(announced=4)) == [
         ("first", 3),
-        ("watch", pytest.approx(3 + 15 / 1440)),
-        ("look", pytest.approx(3 + 20 / 1440)),
+        ("watch", pytest.approx(4 + 15 / 1440)),
+        ("look", pytest.approx(4 + LOOKED)),
         ("second", 7),
         ("final", 10),
     ]
@@ -91,7 +93,7 @@ def test_a_confirmation_is_asked_for_at_once_also_later() -> None:
 
 def test_letters_at_once_can_be_turned_off_and_reminders_left_out() -> None:
     plan = Plan(at_once=False, second_days=None, retry_watch=False)
-    assert when(plan, course((0, "hard"))) == [("first", 3), ("final", 10)]
+    assert when(plan, course((0, "hard"), announced=4)) == [("first", 3), ("final", 10)]
 
 
 def test_the_third_attempt_is_told_to_the_team() -> None:
@@ -144,6 +146,59 @@ def test_access_stays_where_the_plan_says_so_and_where_there_is_no_subscription(
 def test_what_is_learnt_late_waits_until_it_has_settled() -> None:
     late = course((0, "hard"), announced=None, settles_at=OPENED + 8 * DAY)
     assert when(Plan(), late)[:2] == [("at_once:other_card", 8), ("second", 8)]
+
+
+# Around an announced attempt ------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("announced", "reminded"),
+    [
+        (DAY * 3 + AROUND_ATTEMPT + timedelta(seconds=1), 3),  # the attempt is too far ahead to be waited for
+        (DAY * 3 + AROUND_ATTEMPT, 3 + AROUND_ATTEMPT / DAY + LOOKED),
+        (DAY * 3, 3 + LOOKED),
+        (DAY * 3 - LOOK_AFTER + timedelta(seconds=1), 3 + timedelta(seconds=1) / DAY),
+        (DAY * 3 - LOOK_AFTER, 3),  # its outcome is known
+        (DAY * 2, 3),
+    ],
+)
+def test_a_reminder_waits_for_the_outcome_of_an_attempt_about_then(announced: timedelta, reminded: float) -> None:
+    found = dict(when(Plan(), course(next_attempt=OPENED + announced)))
+    assert found["first"] == pytest.approx(reminded, abs=1e-9)
+    assert (found["second"], found["final"]) == (7, 10)
+
+
+def test_every_reminder_waits_letters_at_once_and_the_team_do_not() -> None:
+    plan = Plan(retry_watch=False, first_days=None, escalate_attempts=1)
+    soon = OPENED + timedelta(hours=1)
+    assert when(plan, course((0, "hard"), next_attempt=soon)) == [
+        ("at_once:other_card", pytest.approx(SETTLED)),
+        ("escalate", pytest.approx(SETTLED)),
+        ("second", 7),
+        ("final", 10),
+    ]
+    assert dict(when(plan, course(announced=7)))["second"] == pytest.approx(7 + LOOKED)
+    assert dict(when(plan, course(announced=10)))["final"] == pytest.approx(10 + LOOKED)
+
+
+def test_once_the_attempt_is_told_failed_the_reminder_is_due_at_once() -> None:
+    waiting = course((0, "soft"), announced=3)
+    assert dict(when(Plan(), waiting))["first"] == pytest.approx(3 + LOOKED)
+    told = course((0, "soft"), (3, "soft"), announced=5)
+    assert dict(when(Plan(), told))["first"] == 3
+    # The payment's event comes first: that of the invoice, which announces the next attempt, is still on its way.
+    half_told = course((0, "soft"), (3 + 1 / 86_400, "soft"), announced=3)
+    assert dict(when(Plan(), half_told))["first"] == 3
+
+
+def test_an_attempt_shortly_after_the_quiet_hours_is_waited_for() -> None:
+    plan = Plan(quiet_from=time(4), quiet_until=time(12), zone="UTC", retry_watch=False)
+    attempt = OPENED + 3 * DAY + timedelta(hours=3)
+    assert dict(when(plan, course(next_attempt=attempt)))["first"] == pytest.approx(3 + 3 / 24 + LOOKED)
+
+
+def test_an_outcome_that_is_known_in_the_quiet_hours_is_written_about_after_them() -> None:
+    plan = Plan(quiet_from=time(10, 30), quiet_until=time(18), zone="UTC", retry_watch=False)
+    attempt = OPENED + 3 * DAY + timedelta(minutes=30)
+    assert dict(when(plan, course(next_attempt=attempt)))["first"] == pytest.approx(3 + 8 / 24)
 
 
 # Days and quiet hours ------------------------------------------------------------------------------------------------
