@@ -9,7 +9,7 @@ from billing.models import Invoice, Subscription
 from billing.modes import Mode
 from billing.owed import Debt, DebtState, debts
 from dunning.models import Letter, LetterKind
-from dunning.wording import amounts
+from dunning.wording import amounts, listed
 
 from .kinds import CHASING
 
@@ -31,7 +31,7 @@ RUNNING: Final = ("active", "trialing", "past_due")
 def refresh(letter: Letter) -> str:
     """Bring what a letter says up to date; why it is not wanted any more, or "" where it is. Must run in scope.
 
-    A letter that asks for several invoices asks for those that are still owed, under the newest page of Stripe's.
+    A letter that asks for several invoices asks for those that are still owed, under the newest pages of Stripe's.
     Changes the letter in memory alone. Two queries at most.
     """
     if letter.kind in CHASING and letter.invoices:
@@ -55,9 +55,10 @@ def _refresh_debts(letter: Letter) -> str:
     if not owed:
         states = [known[invoice].state for invoice in letter.invoices if invoice in known]
         return MEANWHILE[states[0]] if states else MEANWHILE[DebtState.NOT_DUE]
-    if len(owed) < len(letter.invoices):
+    if len(letter.invoices) > 1:
         _ask_for(letter, owed)
-    letter.payment_url = owed[0].payment_url or letter.payment_url
+    else:
+        letter.payment_url = owed[0].payment_url or letter.payment_url
     return ""
 
 
@@ -71,17 +72,19 @@ def pages_of(owed: Iterable[Debt], numbers: Mapping[str, str | None]) -> list[li
 
 
 def _ask_for(letter: Letter, owed: list[Debt]) -> None:
-    """Let a letter ask for fewer invoices than it was decided for."""
+    """Let a letter about several invoices ask for those that are still owed, with what is open of them by now."""
     letter.invoices = [debt.invoice for debt in owed]
     rows = (
         Invoice.objects.filter(workspace_id=letter.workspace_id, mode=letter.mode, stripe_id__in=letter.invoices)
         .only("stripe_id", "number")
         .order_by("created", "id")
     )
+    numbers = {row.stripe_id: row.number for row in rows}
     changed = {
         "amount": amounts(debt.open for debt in owed),
-        "invoice_number": ", ".join(row.number for row in rows if row.number),
+        "invoice_number": listed(number or invoice for invoice, number in numbers.items()),
     }
     letter.facts = letter.facts | {name: value for name, value in changed.items() if name in letter.facts}
-    letter.pages = pages_of(owed, {row.stripe_id: row.number for row in rows})
-    letter.payment_url = owed[0].payment_url
+    oldest_first = sorted(owed, key=lambda debt: list(numbers).index(debt.invoice))
+    letter.pages = pages_of(oldest_first, numbers)
+    letter.payment_url = letter.pages[-1][1] if letter.pages else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
@@ -124,6 +125,31 @@ def test_a_verified_address_sends_in_the_workspaces_name(workspace: Workspace, a
     assert {mail["Reply-To"] for mail in box.mails} == {"help@acme.example"}
 
 
+def test_answers_reach_the_first_owner_until_somebody_says_where_they_go(
+    workspace: Workspace, ada: Any, box: Mailbox
+) -> None:
+    MembershipFactory(workspace=workspace, role=Role.ADMIN)
+    owners = [MembershipFactory(workspace=workspace).user.email for _ in range(2)]
+    MembershipFactory()  # of another workspace
+    sender = SenderFactory(workspace=workspace, reply_to="")
+    for name, changed in (
+        ("ours", {}),
+        ("ours, with a word", {"reply_to": "help@acme.example"}),
+        ("verified, with a word", {"verified_at": THEN}),
+        ("verified", {"reply_to": ""}),
+    ):
+        with scoped_transaction(workspace):
+            type(sender).objects.filter(pk=sender.pk).update(**{"name": "Acme", **changed})
+        put(workspace, ask(workspace, name))
+        go(workspace, Hands())
+    assert [(mail["From"].addresses[0].addr_spec, mail["Reply-To"]) for mail in box.mails] == [
+        ("no-reply@pq.example.com", owners[0]),
+        ("no-reply@pq.example.com", "help@acme.example"),
+        ("billing@acme.example", "help@acme.example"),
+        ("billing@acme.example", None),
+    ]
+
+
 def test_test_mode_writes_to_the_owners_and_says_for_whom_it_was(workspace: Workspace, box: Mailbox) -> None:
     LetterPolicyFactory(workspace=workspace)
     CustomerFactory(workspace=workspace, stripe_id="cus_ada", name="Ada", email="ada@example.com")
@@ -213,10 +239,46 @@ def test_of_several_invoices_those_are_asked_for_that_are_still_owed(
         kind=LetterKind.REMINDER_1,
         body="$amount of $invoice_number: $payment_link",
     )
-    facts = {"amount": "$98.00", "invoice_number": "A-1, A-2, A-3"}
+    facts = {"amount": "$98.00", "invoice_number": "A-1, A-2 and A-3"}
     put(workspace, ask(workspace, facts=facts, invoices=("in_1", "in_2", "in_3"), payment_url=URL))
     go(workspace, Hands())
-    assert parts(box.mails[0])[0] == f"€1.00 and $49.00 of A-2, A-3: {URL}2\n"
+    assert parts(box.mails[0])[0] == (f"€1.00 and $49.00 of A-2 and A-3: A-2: $49.00 {URL}2\nA-3: €1.00 {URL}3\n")
+    (row,) = letters(workspace)
+    assert (row.invoices, row.payment_url) == (["in_2", "in_3"], f"{URL}3")
+    assert row.pages == [["A-2: $49.00", f"{URL}2"], ["A-3: €1.00", f"{URL}3"]]
+
+
+def test_each_of_several_invoices_has_its_link_but_one_that_has_no_page(
+    workspace: Workspace, ada: Any, box: Mailbox
+) -> None:
+    first = owed(workspace, "in_1", number="A-1", hosted_invoice_url=f"{URL}1")
+    owed(workspace, "in_2", number=None, amount_remaining=2000, hosted_invoice_url=f"{URL}2")
+    owed(workspace, "in_3", number="A-3", hosted_invoice_url=None)
+    pages = (("A-1: $49.00", f"{URL}1"), ("in_2: $20.00", f"{URL}2"))
+    # The one that leads has no page: those of the others are linked all the same.
+    several = ask(workspace, invoices=("in_3", "in_1", "in_2"), payment_url=f"{URL}2", pages=pages)
+    put(workspace, several)
+    with scoped_transaction(workspace):
+        type(first).objects.filter(pk=first.pk).update(hosted_invoice_url=f"{URL}9", amount_remaining=1000)
+    go(workspace, Hands())
+    text, html = parts(box.mails[0])
+    assert text == (
+        "Hello Ada <b>,\n\nYou can pay or change your payment details here:\n\n"
+        f"A-1: $10.00 {URL}9\nin_2: $20.00 {URL}2\n\n"
+        "If you have paid in the meantime, there is nothing left to do.\n\nAcme\n"
+    )
+    assert re.findall(r'<a href="([^"]*)"', html) == [f"{URL}9", f"{URL}2"]
+    assert "A-1: $10.00 <a" in html
+    assert "in_2: $20.00 <a" in html
+    assert "A-3" not in html
+
+
+def test_where_one_of_several_has_a_page_it_is_the_link(workspace: Workspace, ada: Any, box: Mailbox) -> None:
+    owed(workspace, "in_1", hosted_invoice_url=None)
+    owed(workspace, "in_2", hosted_invoice_url=f"{URL}2")
+    put(workspace, ask(workspace, invoices=("in_1", "in_2"), payment_url=f"{URL}2"))
+    go(workspace, Hands())
+    assert f"details here:\n\n{URL}2\n\nIf you" in parts(box.mails[0])[0]
 
 
 def test_the_newest_page_and_address_are_used(workspace: Workspace, ada: Any, box: Mailbox) -> None:
@@ -427,7 +489,7 @@ def test_a_letter_costs_a_known_number_of_statements(workspace: Workspace, ada: 
     ) as queries:
         go(workspace, Hands())
     asked = [q["sql"] for q in queries if not q["sql"].startswith(("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT"))]
-    assert len(asked) == 17
+    assert len(asked) == 18
 
 
 # Tasks and the command -----------------------------------------------------------------------------------------------

@@ -43,6 +43,20 @@ def test_values_are_filled_in_and_the_link_is_one() -> None:
     assert wording.paragraphs[2] == (Piece(URL, URL),)
 
 
+def test_several_pages_are_a_line_each_and_one_is_the_link() -> None:
+    pages = [("A-1: $49.00", f"{URL}1"), ("A-2:\r\n$20.00", f"{URL}2"), ("A-3: $1.00", "javascript:alert(1)")]
+    several = fill("x", "Pay:\n\n$payment_link", {}, URL, pages)
+    assert several.text == f"Pay:\n\nA-1: $49.00 {URL}1\nA-2: $20.00 {URL}2\n"
+    assert several.paragraphs[1] == (
+        Piece("A-1: $49.00 "),
+        Piece(f"{URL}1", f"{URL}1"),
+        Piece("\n"),
+        Piece("A-2: $20.00 "),
+        Piece(f"{URL}2", f"{URL}2"),
+    )
+    assert fill("x", "Pay:\n\n$payment_link", {}, URL, pages[:1]).text == f"Pay:\n\n{URL}\n"
+
+
 def test_what_is_not_known_leaves_its_paragraph_out_but_never_the_subject() -> None:
     wording = fill("Open: $amount now", "Hello $customer_name,\n\n$reason Please pay.\n\nBye", {"reason": ""}, None)
     assert wording.subject == "Open: now"
