@@ -288,6 +288,12 @@ class Story:
             rows = CaseEntry.objects.filter(mode=self.mode, invoice=invoice).order_by("pk")
             return list(rows.values_list("text", flat=True))
 
+    def keys(self, invoice: str = "in_1") -> list[str]:
+        """The message that each line of the timeline names, by its dedupe key; "" where there is none."""
+        with scoped_transaction(self.workspace):
+            rows = CaseEntry.objects.filter(mode=self.mode, invoice=invoice).order_by("pk")
+            return list(rows.values_list("key", flat=True))
+
     def access(self, customer: str = "cus_1") -> Answer:
         with scoped_transaction(self.workspace):
             return for_customer(self.workspace.pk, self.mode, customer)

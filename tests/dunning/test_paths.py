@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from django.db import transaction
 
 from billing.lanes import lane_of
 from billing.modes import Mode
 from dunning.letters import LetterKind, texts
 from dunning.models import Letter
 from dunning.run import run
+from dunning.steps import Chunk
 from dunning.tasks import run_cases
 from integrations.models import Delivery
 from pqintel.workspaces.actions.workspaces import delete_workspace
@@ -28,10 +30,10 @@ def story(workspace: Workspace) -> Story:
 
 def test_a_soft_decline_that_is_paid_on_day_5(story: Story) -> None:
     story.channel()
-    story.fail(0, following=3)
+    story.fail(0, following=4)
     assert story.cases() == {"in_1": "open"}
     story.run_until(3)
-    story.fail(3, following=5)
+    story.fail(4, following=5)
     story.run_until(4.9)
     story.pay(5)
     story.run_until(60)
@@ -53,7 +55,7 @@ def test_a_soft_decline_that_is_paid_on_day_5(story: Story) -> None:
     assert reminder.facts["amount"] == "$49.00"
     assert (reminder.facts["plan"], reminder.facts["invoice_number"]) == ("Growth", "IN-1")
     assert reminder.facts["reason"] == "Your card has insufficient funds."
-    assert "next_attempt" not in reminder.facts  # the attempt that was announced is this one
+    assert reminder.facts["next_attempt"] == "March 6, 2026"
     assert reminder.facts["downgrade_date"] == "March 16, 2026"
     assert reminder.payment_url == "https://invoice.stripe.com/i/in_1"
 
@@ -99,8 +101,34 @@ def test_three_d_secure_is_asked_for_at_once_and_again_nobody_is_asked_twice(sto
     assert story.cases() == {"in_1": "recovered"}
 
 
-def test_voided_midway(story: Story) -> None:
+def test_a_reminder_waits_for_the_attempt_that_is_announced_about_then(story: Story) -> None:
     story.fail(0, following=3)
+    story.run_until(3 + 19 / 1440)
+    assert story.mails() == []
+    story.run_until(3 + 20 / 1440)
+    assert story.mails() == [(round(3 + 20 / 1440, 4), "reminder_1", "cus_1", ["in_1"], "sent")]
+    assert "next_attempt" not in story.letter("reminder_1").facts  # the attempt that was announced is over
+
+
+def test_who_pays_by_the_attempt_that_is_announced_about_then_is_not_reminded(story: Story) -> None:
+    story.fail(0, following=3 + 1 / 24)
+    story.run_until(3 + 1 / 24)
+    story.pay(3 + 1 / 24)
+    story.run_until(30)
+    assert (story.cases(), story.mails()) == ({"in_1": "recovered"}, [])
+
+
+def test_an_attempt_about_then_that_is_told_failed_is_waited_for_no_more(story: Story) -> None:
+    story.fail(0, following=3)
+    story.fail(3, following=5)
+    assert (story.case().next_step, story.case().next_step_at) == ("first", story.at(3))
+    story.run_until(4)
+    assert story.mails() == [(3, "reminder_1", "cus_1", ["in_1"], "sent")]
+    assert story.letter("reminder_1").facts["next_attempt"] == "March 7, 2026"
+
+
+def test_voided_midway(story: Story) -> None:
+    story.fail(0, following=4)
     story.run_until(4)
     story.void(5)
     story.run_until(60)
@@ -110,14 +138,14 @@ def test_voided_midway(story: Story) -> None:
 
 
 def test_a_letter_that_waits_for_its_sender_stops_when_the_invoice_is_voided(story: Story) -> None:
-    story.fail(0, following=3)
+    story.fail(0, following=4)
     story.run(3)
     story.void(3.001)
     assert story.mails() == [(3, "reminder_1", "cus_1", ["in_1"], "skipped")]
 
 
 def test_the_customer_cancels(story: Story) -> None:
-    story.fail(0, following=3)
+    story.fail(0, following=4)
     story.run_until(3.5)
     story.now = story.at(4)
     story.subscription(status="canceled", cancellation_reason="cancellation_requested", ended_at=1)
@@ -150,8 +178,8 @@ def test_the_customer_is_deleted(story: Story) -> None:
 
 def test_two_invoices_of_one_customer_are_mailed_as_one(story: Story) -> None:
     story.subscription("sub_2")
-    story.fail(0, "in_1", following=3)
-    story.fail(0.5, "in_2", following=3, amount=2000, subscription="sub_2")
+    story.fail(0, "in_1", following=4)
+    story.fail(0.5, "in_2", following=4, amount=2000, subscription="sub_2")
     story.run_until(9)
     assert story.mails() == [
         (3, "reminder_1", "cus_1", ["in_1", "in_2"], "sent"),
@@ -167,11 +195,69 @@ def test_two_invoices_of_one_customer_are_mailed_as_one(story: Story) -> None:
     assert story.letter("final_warning").invoices == ["in_2"]
 
 
+def test_two_invoices_that_are_paid_together_are_thanked_for_once(story: Story) -> None:
+    story.subscription("sub_2")
+    story.fail(0, "in_1", following=4)
+    story.fail(0.5, "in_2", following=4, amount=2000, subscription="sub_2")
+    story.run_until(3.6)
+    paid = {"react": False, "paid_at": int(story.at(3.7).timestamp())}
+    story.change(3.7, "in_2", "paid", "invoice.paid", **paid)
+    story.change(3.7, "in_1", "paid", "invoice.paid", **paid)
+    story.react()
+    assert story.cases() == {"in_1": "recovered", "in_2": "recovered"}
+    assert story.mails()[1:] == [(3.7, "recovered", "cus_1", ["in_1", "in_2"], "waiting")]
+    thanks = story.letter("recovered")
+    assert (thanks.facts["amount"], thanks.facts["invoice_number"]) == ("$69.00", "IN-1 and IN-2")
+    for invoice in ("in_1", "in_2"):
+        assert story.timeline(invoice)[-2:] == ["The invoice was paid.", "Letter: the payment was received."]
+        assert story.keys(invoice)[-1] == "dunning:in_1:recovered"
+
+
+def falling_and_reminding(story: Story) -> None:
+    """The grace of in_1 ends on day 14, at the hour at which in_2 is due its second reminder."""
+    story.subscription("sub_2")
+    story.fail(0, "in_1", "stolen_card")
+    story.run_until(6.9)
+    story.fail(7, "in_2", following=16, amount=2000, subscription="sub_2")
+    story.run_until(13.99)
+    assert story.cases() == {"in_1": "final", "in_2": "reminding"}
+
+
+def test_whose_access_falls_gets_one_letter_about_everything(story: Story) -> None:
+    falling_and_reminding(story)
+    before = story.mails()
+    story.run_until(14)
+    assert story.cases() == {"in_1": "downgraded", "in_2": "reminding"}
+    assert story.mails() == [*before, (14, "access_reduced", "cus_1", ["in_1", "in_2"], "sent")]
+    letter = story.letter("access_reduced")
+    assert (letter.facts["amount"], letter.facts["invoice_number"]) == ("$69.00", "IN-1 and IN-2")
+    assert letter.pages == [
+        ["IN-1: $49.00", "https://invoice.stripe.com/i/in_1"],
+        ["IN-2: $20.00", "https://invoice.stripe.com/i/in_2"],
+    ]
+    assert story.timeline("in_1")[-2:] == ["Access fell: grace is over.", "Letter: access is reduced."]
+    assert story.timeline("in_2")[-1] == "Letter: access is reduced, together with IN-1."
+    assert story.keys("in_1")[-1] == story.keys("in_2")[-1] == "dunning:in_1:downgrade"
+    assert (story.case("in_2").last_letter, story.case("in_2").last_letter_at) == ("second", story.at(14))
+
+
+def test_without_the_lane_neither_the_letter_nor_the_reminder_that_joins_it_goes_out(story: Story) -> None:
+    falling_and_reminding(story)
+    before = story.mails(), story.timeline("in_1"), story.timeline("in_2"), story.cases()
+    with scope(story.workspace), transaction.atomic():
+        chunk = Chunk(story.workspace.pk, story.mode, story.at(14), lane_held=False)
+        chunk.take(["cus_1"])
+    assert chunk.want_lane == {"cus_1"}
+    assert (story.mails(), story.timeline("in_1"), story.timeline("in_2"), story.cases()) == before
+    for invoice, step in (("in_1", "downgrade"), ("in_2", "second")):
+        assert (story.case(invoice).next_step, story.case(invoice).next_step_at) == (step, story.at(14))
+
+
 def test_invoices_of_two_customers_are_not(story: Story) -> None:
     story.customer("cus_2")
     story.subscription("sub_2", "cus_2")
-    story.fail(0, "in_1", following=3)
-    story.fail(0, "in_2", following=3, customer="cus_2", subscription="sub_2")
+    story.fail(0, "in_1", following=4)
+    story.fail(0, "in_2", following=4, customer="cus_2", subscription="sub_2")
     story.run_until(3)
     assert sorted(mail[2] for mail in story.mails()) == ["cus_1", "cus_2"]
 
@@ -210,7 +296,7 @@ def test_four_attempts_and_fourteen_days(story: Story) -> None:
 
 
 def test_a_policy_that_changes_midway_is_for_the_cases_that_follow(story: Story) -> None:
-    story.fail(0, following=3)
+    story.fail(0, following=4)
     story.policy(first_days=1, second_days=2, final_days=4)
     story.subscription("sub_2")
     story.customer("cus_2")
@@ -225,7 +311,7 @@ def test_a_policy_that_changes_midway_is_for_the_cases_that_follow(story: Story)
 
 
 def test_texts_are_those_of_the_beginning(story: Story) -> None:
-    story.fail(0, following=3)
+    story.fail(0, following=4)
     with scoped_transaction(story.workspace):
         new: texts.Text = {"subject": "Another subject", "body": "Another text"}
         texts.save(story.workspace.pk, Mode.LIVE, LetterKind.REMINDER_1, new, enabled=True, by="ada", now=story.at(1))

@@ -51,7 +51,7 @@ def test_two_events_of_one_attempt_are_one_attempt_whichever_comes_first(story: 
 
 
 def test_what_a_case_begins_with(story: Story) -> None:
-    story.fail(0, following=3)
+    story.fail(0, following=4)
     case = story.case()
     assert (case.customer, case.subscription, case.tier, case.amount, case.currency, case.number) == (
         "cus_1",
@@ -124,11 +124,11 @@ def test_whoever_is_excluded_has_a_case_that_says_so(story: Story) -> None:
 
 
 def test_an_exclusion_counts_at_once_and_once_it_is_gone_the_next_attempt_is_dunned(story: Story) -> None:
-    story.fail(0, following=3)
+    story.fail(0, following=4)
     exclusion = ExclusionFactory(workspace=story.workspace, mode=Mode.LIVE, value="cus_1")
     story.run_until(3)
     assert (story.cases(), story.mails()) == ({"in_1": "excluded"}, [])
-    story.fail(3, following=5)
+    story.fail(4, following=5)
     assert story.cases() == {"in_1": "excluded"}
     with scoped_transaction(story.workspace):
         exclusion.delete()
@@ -150,7 +150,7 @@ def test_what_is_learnt_late_disturbs_nobody_with_what_is_over(story: Story) -> 
 
 
 def test_a_payment_learnt_late_ends_the_case_and_nobody_is_told(story: Story) -> None:
-    story.fail(0, following=3)
+    story.fail(0, following=4)
     story.run_until(3)
     story.now = story.at(10)
     known = story.failing(3.5)  # only to know the invoice
@@ -289,7 +289,7 @@ def test_while_a_worker_holds_the_lane_access_waits_and_the_rest_does_not(story:
 
 # The state is read again ---------------------------------------------------------------------------------------------
 def test_a_payment_that_no_reaction_has_seen_yet_stops_the_letter(story: Story) -> None:
-    story.fail(0, following=3)
+    story.fail(0, following=4)
     story.change(2.9, "in_1", "paid", "invoice.paid", react=False, paid_at=int(story.at(2.9).timestamp()))
     story.run(3)
     assert (story.cases(), story.mails()) == ({"in_1": "recovered"}, [])
@@ -298,6 +298,7 @@ def test_a_payment_that_no_reaction_has_seen_yet_stops_the_letter(story: Story) 
 def test_a_watched_retry_asks_stripe_and_acts_upon_the_answer(story: Story) -> None:
     story.fail(0, following=3)
     story.run(3)
+    assert story.mails() == []
     story.run(3 + 16 / 1440)
     with scoped_transaction(story.workspace):
         asked = Read.objects.get()
@@ -305,9 +306,9 @@ def test_a_watched_retry_asks_stripe_and_acts_upon_the_answer(story: Story) -> N
     # The answer is a read: nobody reacts to it.
     paid_at = int(story.at(3.01).timestamp())
     story.change(3 + 17 / 1440, "in_1", "paid", "pqintel.read", prefix="pqread", paid_at=paid_at)
-    assert story.cases() == {"in_1": "reminding"}
+    assert story.cases() == {"in_1": "open"}
     story.run(3 + 21 / 1440)
-    assert story.cases() == {"in_1": "recovered"}
+    assert (story.cases(), story.mails()) == ({"in_1": "recovered"}, [])
 
 
 def test_without_the_watch_nothing_is_asked(story: Story) -> None:
