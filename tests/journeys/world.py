@@ -29,6 +29,7 @@ from dunning.tasks import run_cases, send_letters
 from integrations.channels.lanes import lane_of
 from integrations.models import Channel, Connection, Delivery, DeliveryState, Read
 from integrations.stripe.reads import answer_due
+from integrations.stripe.routes import routes
 from integrations.stripe.signature import sign
 from integrations.tasks import drain, send_deliveries
 from pqintel.reactions import react
@@ -208,6 +209,7 @@ class World:
     def remove_workspace(self) -> None:
         """Delete the workspace, as its owner may. The account goes on living, and Stripe is told off from then on."""
         delete_workspace(self.workspace)
+        routes.forget()  # as a few seconds later
         self.gone = True
 
     # What is known ----------------------------------------------------------------------------------------------------
