@@ -24,6 +24,7 @@ from tests.factories import (
     CustomerFactory,
     FailureFactory,
     InvoiceFactory,
+    MembershipFactory,
     WorkspaceFactory,
 )
 from tests.factories_letters import LetterFactory, LetterPolicyFactory, LetterTextFactory, SenderFactory
@@ -90,6 +91,17 @@ def test_the_answer_can_be_changed(workspace: Workspace, admin_client: Client, v
 
 
 # The sender ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_says_where_answers_go(workspace: Workspace, admin_client: Client) -> None:
+    owner = MembershipFactory(workspace=workspace).user.email
+    until = "(the owner, until you say where customers can answer)"
+    assert f"<dt>Answers go to</dt> <dd>{owner} {until}</dd>" in text_of(admin_client, HERE)
+    sender = SenderFactory(workspace=workspace, reply_to="help@acme.example")
+    assert "<dt>Answers go to</dt> <dd>help@acme.example</dd>" in text_of(admin_client, HERE)
+    with scoped_transaction(workspace):
+        type(sender).objects.update(reply_to="", verified_at=THEN)
+    assert "<dt>Answers go to</dt> <dd>the address that letters come from</dd>" in text_of(admin_client, HERE)
 
 
 def test_a_sender_is_verified_by_a_mailed_link(
