@@ -21,6 +21,7 @@ def test_the_preview_follows_what_is_typed(page: Page, workspace: Workspace, liv
     page.click("button[type=submit]")
     preview = page.locator("#letter-preview")
     expect(preview).to_contain_text("Hello Ada Lovelace,")
+    page.wait_for_load_state("load")  # before htmx is there, nobody hears what is typed
     page.fill("[name=body]", "Dear $customer_name,\n\nplease pay $amount.")
     expect(preview).to_contain_text("Dear Ada Lovelace,")
     expect(preview).to_contain_text("please pay $49.00.")
