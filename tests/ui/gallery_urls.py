@@ -85,6 +85,7 @@ billing_urls = (
         path("w/<slug>/<mode>/numbers/<metric>/", nothing, name="number"),
         path("w/<slug>/<mode>/plans/", nothing, name="plans"),
         path("w/<slug>/<mode>/plans/tier/", nothing, name="plan_tier"),
+        path("w/<slug>/<mode>/plans/tier/delete/", nothing, name="plan_tier_delete"),
         path("w/<slug>/<mode>/plans/price/", nothing, name="plan_price"),
         path("w/<slug>/<mode>/plans/policy/", nothing, name="plan_policy"),
         path("w/<slug>/<mode>/plans/override/", nothing, name="plan_override"),
