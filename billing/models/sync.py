@@ -6,7 +6,7 @@ from django.db import models
 
 from .base import BillingModel
 
-RULES: Final = 1
+RULES: Final = 2
 """Which rules derived rows are computed by now. Raise it when they change: everything is then computed again."""
 
 
