@@ -7,6 +7,8 @@ from django.contrib import admin
 from pqintel.workspaces.staff import TenantAdmin
 
 from .models import (
+    Card,
+    CardReading,
     Case,
     CaseEntry,
     Exclusion,
@@ -21,7 +23,17 @@ from .models import (
 
 @admin.register(Policy)
 class PolicyAdmin(TenantAdmin):
-    list_display = ("workspace", "mode", "enabled", "grace_days", "falls_to", "retry_watch", "changed_at", "changed_by")
+    list_display = (
+        "workspace",
+        "mode",
+        "enabled",
+        "grace_days",
+        "falls_to",
+        "retry_watch",
+        "card_notice",
+        "changed_at",
+        "changed_by",
+    )
     list_filter = ("mode", "enabled")
 
 
@@ -57,6 +69,33 @@ class CaseEntryAdmin(TenantAdmin):
     list_display = ("at", "invoice", "kind", "text", "by", "workspace", "mode")
     list_filter = ("mode", "kind")
     found_by = ("invoice", "key")
+
+
+@admin.register(Card)
+class CardAdmin(TenantAdmin):
+    """Cards that customers paid with, where the notice of expiring ones is on."""
+
+    list_display = (
+        "customer",
+        "brand",
+        "last4",
+        "exp_month",
+        "exp_year",
+        "charged_at",
+        "looked_at",
+        "workspace",
+        "mode",
+    )
+    list_filter = ("mode",)
+    found_by = ("customer", "payment_method")
+
+
+@admin.register(CardReading)
+class CardReadingAdmin(TenantAdmin):
+    """How far the charges were read for their cards."""
+
+    list_display = ("workspace", "mode", "read_until", "began_at", "due_at", "finished_at", "failures", "failure")
+    list_filter = ("mode",)
 
 
 @admin.register(Letter)

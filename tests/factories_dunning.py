@@ -55,3 +55,30 @@ class CaseEntryFactory(RecordFactory):
     kind = dunning.EntryKind.OPENED
     at = THEN
     text = "The first attempt failed."
+
+
+class CardFactory(RecordFactory):
+    """A Visa that was charged THEN and is valid until the end of April 2026."""
+
+    class Meta:
+        model = dunning.Card
+
+    customer = factory.Sequence(lambda n: f"cus_{n:014}")
+    payment_method = factory.Sequence(lambda n: f"pm_{n:024}")
+    brand = "visa"
+    last4 = "4242"
+    exp_year = 2026
+    exp_month = 4
+    charge = factory.Sequence(lambda n: f"ch_{n:024}")
+    charged_at = THEN
+
+
+class CardReadingFactory(RecordFactory):
+    """Everything was read THEN; the next look is a day later."""
+
+    class Meta:
+        model = dunning.CardReading
+
+    read_until = THEN
+    due_at = THEN + timedelta(days=1)
+    finished_at = THEN

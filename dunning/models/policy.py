@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MaxValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from billing.models.base import BillingModel
 from dunning.plan import FallsTo, Plan
 
 MOST_DAYS: Final = 90
+CARD_DAYS: Final = (7, 60)
+"""How many days before a card expires its owner can be written to, at least and at most."""
 FALLS_TO: Final = [
     (FallsTo.FREE.value, "The free tier"),
     (FallsTo.NONE.value, "No access"),
@@ -30,6 +32,9 @@ class Policy(BillingModel):
 
     While `enabled` is off, no case is opened and no step of a running one is taken. `channels` are numbers of the
     channels that the team is told in; none chosen = all. Both count at once, also for running cases.
+
+    `card_notice`: customers are told that their card expires, so many days before its last one (`card_notice_days`).
+    It has nothing to do with cases, nor with `enabled`.
     """
 
     enabled = models.BooleanField(default=True)
@@ -50,6 +55,10 @@ class Policy(BillingModel):
     )
     retry_watch = models.BooleanField(default=True)
     channels = ArrayField(models.IntegerField(), default=list)
+    card_notice = models.BooleanField(default=False)
+    card_notice_days = models.PositiveSmallIntegerField(
+        default=30, validators=[MinValueValidator(CARD_DAYS[0]), MaxValueValidator(CARD_DAYS[1])]
+    )
     changed_at = models.DateTimeField(null=True)
     changed_by = models.TextField(default="")
 

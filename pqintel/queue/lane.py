@@ -20,6 +20,7 @@ class Work(IntEnum):
     DELIVERING = 0x5053 << 44
     REACTING = 0x5054 << 44
     LETTERS = 0x5056 << 44
+    CARDS = 0x5057 << 44
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from string import ascii_uppercase, digits
 
 from .catalogue import Catalogue
@@ -32,9 +33,14 @@ class Customers(Catalogue):
         description: str | None = None,
         address: Address | None = None,
         card: bool = True,
+        card_expires: tuple[int, int] | None = None,
         metadata: Metadata | None = None,
     ) -> Customer:
-        """Create a customer, with a saved card unless `card` is False; emits customer.created."""
+        """Create a customer, with a saved card unless `card` is False; emits customer.created.
+
+        `card_expires` is the year and month that the card is valid until; by chance, from the present year on, unless
+        given.
+        """
         if address is None and country is not None:
             address = Address(country=country)
         customer = self.put(
@@ -48,7 +54,7 @@ class Customers(Catalogue):
                 phone=phone,
                 description=description,
                 address=address,
-                card=self._new_card(country) if card else None,
+                card=self._new_card(country, card_expires) if card else None,
                 invoice_prefix="".join(self.random.choices(ascii_uppercase + digits, k=8)),
             )
         )
@@ -81,12 +87,16 @@ class Customers(Catalogue):
         )
 
     @verb
-    def replace_card(self, customer: str) -> Customer:
-        """Give the customer a new default card that works; emits customer.updated. Pays nothing by itself."""
+    def replace_card(self, customer: str, *, expires: tuple[int, int] | None = None) -> Customer:
+        """Give the customer a new default card that works, valid until `expires` (year, month); emits customer.updated.
+
+        Pays nothing by itself.
+        """
         old = self.customer(customer)
         self._broken.pop(customer, None)
         self._declines.pop(customer, None)
-        return self.update(old, "customer.updated", card=self._new_card(old.address.country if old.address else None))
+        card = self._new_card(old.address.country if old.address else None, expires)
+        return self.update(old, "customer.updated", card=card)
 
     @verb
     def remove_card(self, customer: str) -> Customer:
@@ -125,14 +135,17 @@ class Customers(Catalogue):
             return waiting.pop(0)
         return self._broken.get(customer)
 
-    def _new_card(self, country: str | None) -> Card:
+    def _new_card(self, country: str | None, expires: tuple[int, int] | None = None) -> Card:
         brand, last4 = self.random.choice(_BRANDS)
+        month, years = self.random.randint(1, 12), self.random.randint(0, 6)
+        today = datetime.fromtimestamp(self.now, UTC)
+        year = today.year + years + (years == 0 and month < today.month)
         return Card(
             id=self.ids.new("pm"),
             brand=brand,
             last4=last4,
-            exp_month=self.random.randint(1, 12),
-            exp_year=self.random.randint(2030, 2036),
+            exp_month=expires[1] if expires else month,
+            exp_year=expires[0] if expires else year,
             country=country or self.country,
             fingerprint=self.ids.word(16),
         )
