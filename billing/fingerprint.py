@@ -14,6 +14,7 @@ from django.db.models import Q
 
 from .actions.feed import EVENT
 from .actions.gaps import FEED
+from .actions.letters import LETTER
 from .models import HistoryEntry, PendingReaction, Recalculation, SyncState
 from .models.base import BillingModel
 from .modes import Mode
@@ -25,9 +26,9 @@ STATE: Final = ("subscription", "invoice", "payment", "paymentlink", "movement",
 _WORK: Final = frozenset[type[models.Model]]({PendingReaction, Recalculation})
 # Surrogate ids, and everything that says when or how often something was learnt rather than what.
 _LEFT_OUT: Final = frozenset({"id", "workspace_id", "mode", "learnt_at", "superseded_at", "last_applied_at"})
-# Lines that still hold, without those that say how the handling of an event went, and without those about access: what
-# customers really had meanwhile follows the order in which events came.
-_PRESENT: Final = Q(superseded_at=None) & ~Q(object_kind__in=(EVENT, FEED, "access", "price"))
+# Lines that still hold, without those that say how the handling of an event went, and without those about access and
+# letters: what customers really had and got meanwhile follows the order in which events came.
+_PRESENT: Final = Q(superseded_at=None) & ~Q(object_kind__in=(EVENT, FEED, LETTER, "access", "price"))
 # Two feeds that know the same state may know it from different snapshots.
 _PROVENANCE: Final = frozenset({"position"})
 

@@ -103,6 +103,8 @@ def _words(kind: str, before: dict[str, Any], after: dict[str, Any]) -> tuple[st
             return "Card declined", for_team(after.get("code"), after.get("decline_code")), _BAD
         case "event.quarantined" | "event.replayed" | "event.dismissed":
             return _handling(kind, after)
+        case "letter.sent" | "letter.held" | "letter.skipped" | "letter.failed":
+            return _letter(kind, after)
         case "sync.gap":
             days = dict.fromkeys(str(after.get(name) or "")[:10] for name in ("starts", "ends"))
             return "Events lost", " to ".join(days), _BAD
@@ -152,6 +154,17 @@ def _handling(kind: str, after: dict[str, Any]) -> tuple[str, str, str]:
     by = f"by {after['by']}" if after.get("by") else ""
     detail = " ".join(word for word in (after.get("type"), by) if word)
     return title, detail, _BAD if kind == "event.quarantined" else _NEUTRAL
+
+
+def _letter(kind: str, after: dict[str, Any]) -> tuple[str, str, str]:
+    """What became of a letter to the customer, which one it was, and why."""
+    titles = {
+        "letter.sent": ("Letter sent", _GOOD),
+        "letter.held": ("Letter held back", _NEUTRAL),
+        "letter.failed": ("Letter could not be sent", _BAD),
+    }
+    title, tone = titles.get(kind, ("Letter not sent", _NEUTRAL))
+    return title, ": ".join(str(after[name]) for name in ("letter", "reason") if after.get(name)), tone
 
 
 def _change(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, str, str]:

@@ -41,11 +41,12 @@ _DELIVERIES: Final = {
 
 @dataclass(frozen=True)
 class Fate:
-    """What became of one message: `to` whom, and why if it did not arrive."""
+    """What became of one message: `to` whom, and why if it did not arrive. `letter` is its id, where it is one."""
 
     status: Status
     to: str
     reason: str
+    letter: int | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def _lines(workspace: Workspace, mode: Mode, entries: Sequence[CaseEntry]) -> li
     letters = Letter.objects.filter(workspace=workspace, mode=mode, dedupe_key__in=keys)
     fates: dict[tuple[str, bool], list[Fate]] = {}
     for letter in letters.only("dedupe_key", "state", "reason", "to"):
-        fate = Fate(_LETTERS[LetterState(letter.state)], letter.to, letter.reason)
+        fate = Fate(_LETTERS[LetterState(letter.state)], letter.to, letter.reason, letter.pk)
         fates.setdefault((letter.dedupe_key, True), []).append(fate)
     rows = Delivery.objects.filter(workspace=workspace, mode=mode, dedupe_key__in=keys).select_related("channel")
     for row in rows.defer("message", "channel__secret").order_by("pk"):

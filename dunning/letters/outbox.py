@@ -13,7 +13,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.db.models import QuerySet
 
-from billing.actions.bulk import Table, text, typed, unique
+from billing.actions.bulk import Table, fetch, text, typed, unique
 from billing.lanes import lane_of
 from billing.models import Customer
 from billing.modes import Mode
@@ -22,6 +22,7 @@ from pqintel.queue import Doorbell
 from pqintel.workspaces.models import Workspace
 
 from .kinds import OPTIONAL
+from .telling import tell
 from .texts import KnownText, Text, known_texts
 
 bell = Doorbell("dunning.tasks.send_letters", queue="bulk")
@@ -47,6 +48,7 @@ _LETTERS: Final = Table(
     ),
     keep=True,
 )
+_PUT: Final = f"{_LETTERS.statement} RETURNING dedupe_key"
 _NEW: Final = {"tries": 0, "lost_claims": 0, "possible_duplicate": False, "answer": "", "message_id": ""}
 
 
@@ -120,8 +122,9 @@ def _write(workspace_id: int, mode: Mode, asked: Sequence[LetterRequest], now: d
     ground = ground_of(workspace_id, mode, [a.customer for a in asked], {a.kind for a in asked})
     first = {a.dedupe_key: a for a in reversed(asked)}  # of two with one key
     rows = {key: _row(first[key], ground, now) for key in dict.fromkeys(a.dedupe_key for a in asked)}
-    _LETTERS.write(workspace_id, mode, list(rows.values()))
+    put = fetch(_PUT, _LETTERS.parameters(workspace_id, mode, list(rows.values())))
     found = {row.dedupe_key: row for row in letters_of(workspace_id, mode).filter(dedupe_key__in=list(rows))}
+    tell(workspace_id, mode, [found[key] for (key,) in sorted(put)], now)
     if any(row.state == LetterState.WAITING and row.next_attempt_at <= now for row in found.values()):
         transaction.on_commit(lambda: bell.ring(lane_of(workspace_id, mode)))
     return [found[key] for key in rows]
@@ -130,24 +133,33 @@ def _write(workspace_id: int, mode: Mode, asked: Sequence[LetterRequest], now: d
 def stop(workspace_id: int, mode: Mode, dedupe_prefix: str, reason: str, now: datetime) -> int:
     """Skip what still waits or is held among the letters whose key begins so; returns how many.
 
-    What a sender has in its hands at that moment may still go out. Must run in scope.
+    What a sender has in its hands at that moment may still go out. Must run in scope and a transaction.
     """
     if not dedupe_prefix:
         raise ValueError("an empty prefix would stop every letter")
     rows = letters_of(workspace_id, mode).filter(
         dedupe_key__gte=dedupe_prefix, dedupe_key__lt=f"{dedupe_prefix}\U0010ffff"
     )
-    return _skip(rows, reason, now)
+    return _skip(workspace_id, mode, rows, reason, now)
 
 
 def stop_keys(workspace_id: int, mode: Mode, dedupe_keys: Iterable[str], reason: str, now: datetime) -> int:
-    """The same for the letters with exactly these keys, in one statement. Must run in scope."""
-    return _skip(letters_of(workspace_id, mode).filter(dedupe_key__in=list(dedupe_keys)), reason, now)
+    """The same for the letters with exactly these keys. Three statements at most. Must run in scope."""
+    rows = letters_of(workspace_id, mode).filter(dedupe_key__in=list(dedupe_keys))
+    return _skip(workspace_id, mode, rows, reason, now)
 
 
-def _skip(letters: QuerySet[Letter], reason: str, now: datetime) -> int:
-    undecided = letters.filter(state__in=(LetterState.WAITING, LetterState.HELD))
-    return undecided.update(state=LetterState.SKIPPED, reason=reason, settled_at=now)
+def _skip(workspace_id: int, mode: Mode, letters: QuerySet[Letter], reason: str, now: datetime) -> int:
+    undecided = letters.filter(state__in=(LetterState.WAITING, LetterState.HELD)).order_by("id")
+    rows = list(undecided.select_for_update().only("kind", "customer", "dedupe_key", "possible_duplicate"))
+    if not rows:
+        return 0
+    settled = letters_of(workspace_id, mode).filter(pk__in=[row.pk for row in rows])
+    settled.update(state=LetterState.SKIPPED, reason=reason, settled_at=now)
+    for row in rows:
+        row.state, row.reason = LetterState.SKIPPED, reason
+    tell(workspace_id, mode, rows, now)
+    return len(rows)
 
 
 def answer(workspace_id: int, mode: Mode, *, wanted: bool, by: str, now: datetime) -> int:
@@ -163,9 +175,9 @@ def answer(workspace_id: int, mode: Mode, *, wanted: bool, by: str, now: datetim
     )
     rows = letters_of(workspace_id, mode)
     if not wanted:
-        return _skip(rows, REFUSED, now)
+        return _skip(workspace_id, mode, rows, REFUSED, now)
     held = rows.filter(state=LetterState.HELD)
-    held.filter(give_up_at__lte=now).update(state=LetterState.SKIPPED, reason=TOO_OLD, settled_at=now)
+    _skip(workspace_id, mode, held.filter(give_up_at__lte=now), TOO_OLD, now)
     released = held.filter(give_up_at__gt=now).update(state=LetterState.WAITING, reason="")
     transaction.on_commit(lambda: bell.ring(lane_of(workspace_id, mode)))
     return released

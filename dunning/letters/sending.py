@@ -28,6 +28,7 @@ from pqintel.queue import Work, hold_lane
 
 from . import checks, outbox
 from .compose import compose, message_of
+from .telling import tell
 
 VISIT: Final = timedelta(seconds=5)
 """How long a worker stays with a lane; a letter under way may take ten seconds more."""
@@ -119,6 +120,7 @@ def _claim(row: Letter, now: datetime) -> Claim | None:
             "lost_claims", "to", "facts", "invoices", "payment_url", "pages",
         ]
     )  # fmt: skip
+    tell(row.workspace_id, Mode(row.mode), [row], now)
     return claim
 
 
@@ -179,6 +181,8 @@ def _settle(claim: Claim, outcome: Outcome, now: datetime) -> None:
             "possible_duplicate",
         ]
     )  # fmt: skip
+    if not stopped or row.state != LetterState.SKIPPED:  # that it was stopped, whoever stopped it has told
+        tell(claim.workspace_id, claim.mode, [row], now)
 
 
 def _put_off(row: Letter, outcome: Passing, now: datetime) -> None:
