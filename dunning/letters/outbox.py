@@ -140,16 +140,20 @@ def stop(workspace_id: int, mode: Mode, dedupe_prefix: str, reason: str, now: da
     rows = letters_of(workspace_id, mode).filter(
         dedupe_key__gte=dedupe_prefix, dedupe_key__lt=f"{dedupe_prefix}\U0010ffff"
     )
-    return _skip(workspace_id, mode, rows, reason, now)
+    return skip(workspace_id, mode, rows, reason, now)
 
 
 def stop_keys(workspace_id: int, mode: Mode, dedupe_keys: Iterable[str], reason: str, now: datetime) -> int:
     """The same for the letters with exactly these keys. Three statements at most. Must run in scope."""
     rows = letters_of(workspace_id, mode).filter(dedupe_key__in=list(dedupe_keys))
-    return _skip(workspace_id, mode, rows, reason, now)
+    return skip(workspace_id, mode, rows, reason, now)
 
 
-def _skip(workspace_id: int, mode: Mode, letters: QuerySet[Letter], reason: str, now: datetime) -> int:
+def skip(workspace_id: int, mode: Mode, letters: QuerySet[Letter], reason: str, now: datetime) -> int:
+    """Skip those of some letters of a workspace's mode that wait or are held, and tell of it; returns how many.
+
+    Three statements at most. Must run in scope and a transaction.
+    """
     undecided = letters.filter(state__in=(LetterState.WAITING, LetterState.HELD)).order_by("id")
     rows = list(undecided.select_for_update().only("kind", "customer", "dedupe_key", "possible_duplicate"))
     if not rows:
@@ -175,9 +179,9 @@ def answer(workspace_id: int, mode: Mode, *, wanted: bool, by: str, now: datetim
     )
     rows = letters_of(workspace_id, mode)
     if not wanted:
-        return _skip(workspace_id, mode, rows, REFUSED, now)
+        return skip(workspace_id, mode, rows, REFUSED, now)
     held = rows.filter(state=LetterState.HELD)
-    _skip(workspace_id, mode, held.filter(give_up_at__lte=now), TOO_OLD, now)
+    skip(workspace_id, mode, held.filter(give_up_at__lte=now), TOO_OLD, now)
     released = held.filter(give_up_at__gt=now).update(state=LetterState.WAITING, reason="")
     transaction.on_commit(lambda: bell.ring(lane_of(workspace_id, mode)))
     return released
@@ -186,14 +190,18 @@ def answer(workspace_id: int, mode: Mode, *, wanted: bool, by: str, now: datetim
 def retry(workspace_id: int, mode: Mode, now: datetime, within: timedelta) -> int:
     """Let what failed, decided within that time, be tried for another 72 hours. Returns how many. Must run in scope."""
     failed = letters_of(workspace_id, mode).filter(state=LetterState.FAILED, created_at__gte=now - within)
-    again = failed.exclude(customer="").update(
-        state=LetterState.WAITING,
-        reason="",
-        next_attempt_at=now,
-        give_up_at=now + KEEP_TRYING,
-        claimed_at=None,
-        settled_at=None,
-        lost_claims=0,
+    again = (
+        failed.filter(forgotten_at=None)
+        .exclude(customer="")
+        .update(
+            state=LetterState.WAITING,
+            reason="",
+            next_attempt_at=now,
+            give_up_at=now + KEEP_TRYING,
+            claimed_at=None,
+            settled_at=None,
+            lost_claims=0,
+        )
     )
     if again:
         transaction.on_commit(lambda: bell.ring(lane_of(workspace_id, mode)))

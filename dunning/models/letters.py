@@ -46,7 +46,7 @@ class Letter(BillingModel):
     later, the sender died in between, and what is sent again may be there already (`possible_duplicate`), once.
     `mail` is what was handed to the mail server last: `from`, `reply_to`, `to`, `subject`, `text`. It is sent under the
     same `message_id` every time. Not before `next_attempt_at`; `give_up_at` ends the tries; `settled_at` is when it was
-    sent, failed or skipped.
+    sent, failed or skipped. Since `forgotten_at` it is not known any more what it said and to which address it went.
     """
 
     kind = models.CharField(max_length=20, choices=LetterKind)
@@ -73,6 +73,7 @@ class Letter(BillingModel):
     lost_claims = models.SmallIntegerField(default=0, help_text="How many senders died while sending it.")
     message_id = models.TextField(blank=True, default="")
     mail = models.JSONField(null=True)
+    forgotten_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("workspace", "mode", "dedupe_key"), name="letter_decided_once"),)
@@ -84,6 +85,11 @@ class Letter(BillingModel):
             ),
             models.Index(fields=("workspace", "mode", "id"), name="letter_held", condition=models.Q(state="held")),
             models.Index(fields=("workspace", "mode", "-id"), name="letter_newest"),
+            models.Index(
+                fields=("workspace", "mode", "created_at"),
+                name="letter_remembered",
+                condition=models.Q(forgotten_at=None),
+            ),
             models.Index("workspace", "mode", "customer", F("id").desc(), name="letter_of_customer"),
         )
 

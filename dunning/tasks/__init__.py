@@ -1,6 +1,7 @@
 """Celery tasks: a lane in, scope entered, one call. Losing one costs a sweep's interval, never a step or a letter."""
 
+from .cleaning import forget_letters
 from .running import run_cases, sweep_cases
 from .writing import send_letters, sweep_letters
 
-__all__ = ["run_cases", "send_letters", "sweep_cases", "sweep_letters"]
+__all__ = ["forget_letters", "run_cases", "send_letters", "sweep_cases", "sweep_letters"]

@@ -68,12 +68,14 @@ def letter(request: MemberRequest, slug: str, mode: Mode, pk: int) -> HttpRespon
     """One letter: what became of it, and what was sent, or would be as things are now."""
     row = get_object_or_404(outbox.letters_of(request.workspace.pk, mode), pk=pk)
     names = customer_labels(request.workspace.pk, mode, [row.customer])
-    mail = row.mail or compose.compose(row, row.to if trial.is_trial(row) else None).document()
+    mail = None
+    if row.forgotten_at is None:
+        mail = row.mail or compose.compose(row, row.to if trial.is_trial(row) else None).document()
     context = {
         "letter": row,
         "line": report.line_of(row, names.get(row.customer, row.customer)),
         "mail": mail,
-        "paragraphs": str(mail["text"]).strip().split("\n\n"),
+        "paragraphs": str(mail["text"]).strip().split("\n\n") if mail else [],
         "was_sent": row.state == LetterState.SENT,
     }
     return render(request, "dunning/letters/letter.html", context)
