@@ -63,6 +63,7 @@ class CaseRow:
     opened_at: datetime
     closed_at: datetime | None
     paused: bool
+    reason: str
     next_step: str
     next_step_at: datetime | None
 
@@ -107,6 +108,7 @@ def rows(place: Place, cases: Sequence[Case]) -> list[CaseRow]:
             opened_at=case.opened_at,
             closed_at=case.closed_at,
             paused=case.paused_at is not None,
+            reason=case.reason,
             next_step=step_in_words(case),
             next_step_at=case.next_step_at,
         )
@@ -128,9 +130,18 @@ CASES: Final = Listing(
     rows=rows,
     columns=(
         Column("invoice", lambda row: row.invoice),
+        Column("number", lambda row: row.label),
         Column("customer", lambda row: row.customer),
+        Column("customer_name", lambda row: row.customer_label),
         Column("state", lambda row: row.status.label),
+        Column("reason", lambda row: row.reason),
+        Column("currency", lambda row: row.amount.currency),
         Column("amount", lambda row: row.amount),
+        Column("failed_attempts", lambda row: row.attempts),
         Column("opened_at", lambda row: row.opened_at),
+        Column("next_step", lambda row: row.next_step),
+        Column("next_step_at", lambda row: row.next_step_at),
+        Column("paused", lambda row: row.paused),
+        Column("closed_at", lambda row: row.closed_at),
     ),
 )

@@ -9,6 +9,7 @@ from .views import cases, policy, recovery
 app_name = "dunning"
 urlpatterns = [
     path("", cases.show_cases, name="cases"),
+    path("cases.csv", cases.cases_csv, name="cases_csv"),
     path("recovery/", recovery.show_recovery, name="recovery"),
     path("policy/", policy.show_policy, name="policy"),
     path("policy/exclusions/", policy.add_exclusion, name="exclusion_add"),

@@ -7,8 +7,12 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from django.http import QueryDict, StreamingHttpResponse
+from django.utils import timezone
+
 from billing.money import Money
 
+from .asked import wanted
 from .filters import Filter
 from .rows import Listing, Place
 
@@ -21,6 +25,20 @@ class _Echo:
 
     def write(self, text: str) -> str:
         return text
+
+
+def download(listing: Listing[Any, Any], place: Place, slug: str, query: QueryDict) -> StreamingHttpResponse:
+    """The whole of what the query of a URL asks of a list, as a file that is read while it is sent.
+
+    To be answered outside any transaction. `slug` is the workspace's, for the file's name.
+    """
+    _, filtered = wanted(listing, query)
+    name = f"{slug}-{place.mode}-{listing.name}-{timezone.localdate(place.now)}.csv"
+    return StreamingHttpResponse(
+        csv_lines(listing, place, filtered),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"', "X-Accel-Buffering": "no"},
+    )
 
 
 def csv_lines(listing: Listing[Any, Any], place: Place, wanted: Filter) -> Iterator[str]:

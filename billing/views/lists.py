@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from billing.lists.asked import ask, wanted
+from billing.lists.asked import ask
 from billing.lists.customers import CUSTOMERS
-from billing.lists.export import csv_lines
+from billing.lists.export import download
 from billing.lists.history import HISTORY
 from billing.lists.invoices import INVOICES
 from billing.lists.payments import PAYMENTS
@@ -116,11 +116,5 @@ def _page(request: Any, mode: Mode, listing: Listing[Any, Any]) -> HttpResponse:
 
 
 def _export(request: Any, mode: Mode, listing: Listing[Any, Any]) -> StreamingHttpResponse:
-    now = timezone.now()
-    _, filtered = wanted(listing, request.GET)
-    name = f"{request.workspace.slug}-{mode}-{listing.name}-{timezone.localdate(now)}.csv"
-    return StreamingHttpResponse(
-        csv_lines(listing, Place(request.workspace.pk, mode, now), filtered),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "X-Accel-Buffering": "no"},
-    )
+    place = Place(request.workspace.pk, mode, timezone.now())
+    return download(listing, place, request.workspace.slug, request.GET)

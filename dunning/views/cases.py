@@ -11,13 +11,14 @@ from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from billing.lists.asked import ask
+from billing.lists.export import download
 from billing.lists.rows import Place
 from billing.modes import Mode
 from dunning import handling
@@ -39,6 +40,16 @@ def show_cases(request: Any, slug: str, mode: Mode) -> HttpResponse:
     """The cases of one mode."""
     asked = ask(CASES, Place(request.workspace.pk, mode, timezone.now()), request.GET)
     return render(request, "dunning/cases.html", {"list": asked})
+
+
+# Read for as long as it is long: in many short transactions, none of which is the request's.
+@needs(Permission.SEE)
+@transaction.non_atomic_requests
+@require_safe
+@never_cache
+def cases_csv(request: Any, slug: str, mode: Mode) -> StreamingHttpResponse:
+    """The same cases as CSV."""
+    return download(CASES, Place(request.workspace.pk, mode, timezone.now()), request.workspace.slug, request.GET)
 
 
 @needs(Permission.SEE)

@@ -134,6 +134,7 @@ alerts_urls = (
 dunning_urls = (
     [
         path("w/<slug>/<mode>/dunning/", nothing, name="cases"),
+        path("w/<slug>/<mode>/dunning/cases.csv", nothing, name="cases_csv"),
         path("w/<slug>/<mode>/dunning/recovery/", nothing, name="recovery"),
         path("w/<slug>/<mode>/dunning/policy/", nothing, name="policy"),
         path("w/<slug>/<mode>/dunning/policy/exclusions/", nothing, name="exclusion_add"),

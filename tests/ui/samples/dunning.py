@@ -36,6 +36,7 @@ def rows() -> list[CaseRow]:
             "opened_at": NOW - 4 * DAY,
             "closed_at": None,
             "paused": False,
+            "reason": "",
             "next_step": "Second reminder",
             "next_step_at": NOW + 3 * DAY,
         }
@@ -99,7 +100,7 @@ def shown(one: Case, **changes: Any) -> dict[str, Any]:
         line(
             "First reminder, together with YO6A2VE0-0007.",
             3,
-            Fate(Status("Held", "warn"), "ada@engines.example", "Letters to customers were not answered yet"),
+            Fate(Status("Held", "warn"), "ada@engines.example", "Letters to customers were not answered yet", 7),
         ),
         line("The payment failed.", 6),
     ]
