@@ -20,7 +20,7 @@ from .models import FALLS_TO, MOST_DAYS, Exclusion, ExclusionKind, Policy
 
 Choices = list[tuple[str, str]]
 _MOST_ATTEMPTS: Final = 50
-_MOST_MINOR: Final = 10**15
+_MOST: Final = 10**12
 _TIME_ERROR: Final = {"invalid": "This is not a time of day. Write it as 22:00."}
 
 
@@ -64,11 +64,11 @@ def _amount(line: str) -> tuple[str, int]:
         raise ValidationError(f"“{line}” has no amount. Write it as USD 500.00.") from None
     if not amount.is_finite() or amount < 0:
         raise ValidationError(f"“{line}”: an amount is zero or more.")
+    if amount > _MOST:  # before it is scaled, which fails for the largest numbers
+        raise ValidationError(f"“{line}” is more than anybody owes.")
     minor = amount.scaleb(exponent(code))
     if minor != minor.to_integral_value():
         raise ValidationError(f"{code.upper()} has {exponent(code) or 'no'} decimal places.")
-    if minor > _MOST_MINOR:
-        raise ValidationError(f"“{line}” is more than anybody owes.")
     return code, int(minor)
 
 

@@ -227,6 +227,7 @@ def test_the_policy_is_saved_for_one_mode(workspace: Workspace, admin: Client) -
         ({"escalate_amounts": "USD -1"}, "escalate_amounts", "zero or more"),
         ({"escalate_amounts": "JPY 1.5"}, "escalate_amounts", "JPY has no decimal places."),
         ({"escalate_amounts": "USD 1e99"}, "escalate_amounts", "more than anybody owes"),
+        ({"escalate_amounts": "USD 1e999999"}, "escalate_amounts", "more than anybody owes"),
         ({"escalate_amounts": "USD 1\nusd 2"}, "escalate_amounts", "stands there twice"),
         ({"grace_days": ""}, "grace_days", "required"),
         ({"downgrade_attempts": "x"}, "downgrade_attempts", "whole number"),
