@@ -87,11 +87,10 @@ def mail(
         letters.write(requests, now)
 
 
-def stop(workspace_id: int, mode: Mode, cases: Iterable[Case], reason: str, now: datetime) -> None:
-    """Let nothing go out any more that still waits for these cases. One statement, in the caller's transaction."""
-    keys = [key_of(case, step) for case in cases for step in case.done]
-    if keys:
-        letters.stop_keys(workspace_id, mode, keys, reason, now)
+def stop(workspace_id: int, mode: Mode, cases: Sequence[Case], reason: str, now: datetime) -> None:
+    """Let nothing that still waits ask for the invoices of these cases any more, in the caller's transaction."""
+    customers, invoices = {case.customer for case in cases}, {case.invoice for case in cases}
+    letters.withdraw(workspace_id, mode, customers, invoices, reason, now)
 
 
 def facts_of(mailing: Mailing, known: Mapping[str, Known], words: Words, now: datetime) -> dict[str, str]:

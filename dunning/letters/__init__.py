@@ -9,6 +9,7 @@ from dunning.models import LetterKind
 from .checks import pages_of
 from .outbox import LetterRequest, answer, stop, stop_keys, write
 from .texts import Text, known_texts, text_of
+from .withdrawing import withdraw
 
 __all__ = [
     "LetterKind",
@@ -20,5 +21,6 @@ __all__ = [
     "stop",
     "stop_keys",
     "text_of",
+    "withdraw",
     "write",
 ]

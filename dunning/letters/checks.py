@@ -56,7 +56,7 @@ def _refresh_debts(letter: Letter) -> str:
         states = [known[invoice].state for invoice in letter.invoices if invoice in known]
         return MEANWHILE[states[0]] if states else MEANWHILE[DebtState.NOT_DUE]
     if len(letter.invoices) > 1:
-        _ask_for(letter, owed)
+        ask_for(letter, owed, numbers_of(letter.workspace_id, Mode(letter.mode), letter.invoices))
     else:
         letter.payment_url = owed[0].payment_url or letter.payment_url
     return ""
@@ -71,20 +71,21 @@ def pages_of(owed: Iterable[Debt], numbers: Mapping[str, str | None]) -> list[li
     ]
 
 
-def _ask_for(letter: Letter, owed: list[Debt]) -> None:
-    """Let a letter about several invoices ask for those that are still owed, with what is open of them by now."""
-    letter.invoices = [debt.invoice for debt in owed]
-    rows = (
-        Invoice.objects.filter(workspace_id=letter.workspace_id, mode=letter.mode, stripe_id__in=letter.invoices)
-        .only("stripe_id", "number")
-        .order_by("created", "id")
-    )
-    numbers = {row.stripe_id: row.number for row in rows}
+def numbers_of(workspace_id: int, mode: Mode, invoices: Iterable[str]) -> dict[str, str | None]:
+    """The numbers of invoices by their id, the oldest first. One query. Must run in scope."""
+    rows = Invoice.objects.filter(workspace_id=workspace_id, mode=mode, stripe_id__in=list(invoices))
+    return dict(rows.order_by("created", "id").values_list("stripe_id", "number"))
+
+
+def ask_for(letter: Letter, owed: Iterable[Debt], numbers: Mapping[str, str | None]) -> None:
+    """Let a letter ask for these invoices alone, with what is open of them by now. `numbers`: the oldest first."""
+    by_invoice = {debt.invoice: debt for debt in owed}
+    letter.invoices = list(by_invoice)
+    oldest_first = [invoice for invoice in numbers if invoice in by_invoice]
     changed = {
-        "amount": amounts(debt.open for debt in owed),
-        "invoice_number": listed(number or invoice for invoice, number in numbers.items()),
+        "amount": amounts(debt.open for debt in by_invoice.values()),
+        "invoice_number": listed(numbers[invoice] or invoice for invoice in oldest_first),
     }
     letter.facts = letter.facts | {name: value for name, value in changed.items() if name in letter.facts}
-    oldest_first = sorted(owed, key=lambda debt: list(numbers).index(debt.invoice))
-    letter.pages = pages_of(oldest_first, numbers)
+    letter.pages = pages_of([by_invoice[invoice] for invoice in oldest_first], numbers)
     letter.payment_url = letter.pages[-1][1] if letter.pages else None

@@ -7,6 +7,7 @@ from django.db import transaction
 
 from billing.lanes import lane_of
 from billing.modes import Mode
+from dunning.handling import resolve
 from dunning.letters import LetterKind, texts
 from dunning.models import Letter
 from dunning.run import run
@@ -193,6 +194,39 @@ def test_two_invoices_of_one_customer_are_mailed_as_one(story: Story) -> None:
     story.run_until(12)
     assert story.kinds()[2:] == [(9.1, "recovered"), (10.5, "final_warning")]
     assert story.letter("final_warning").invoices == ["in_2"]
+
+
+@pytest.mark.parametrize(("paid", "left", "open_now"), [("in_1", "in_2", "$20.00"), ("in_2", "in_1", "$49.00")])
+def test_of_two_in_a_letter_that_waits_one_is_paid_and_the_other_is_asked_for_all_the_same(
+    story: Story, paid: str, left: str, open_now: str
+) -> None:
+    story.subscription("sub_2")
+    story.fail(0, "in_1", following=4)
+    story.fail(0.5, "in_2", following=4, amount=2000, subscription="sub_2")
+    story.run(3)  # the mail server is away
+    story.pay(3.1, paid)
+    assert story.mails()[0] == (3, "reminder_1", "cus_1", [left], "waiting")
+    letter = story.letter("reminder_1")
+    number = left.upper().replace("_", "-")
+    assert (letter.facts["amount"], letter.facts["invoice_number"]) == (open_now, number)
+    assert letter.pages == [[f"{number}: {open_now}", f"https://invoice.stripe.com/i/{left}"]]
+    assert letter.payment_url == f"https://invoice.stripe.com/i/{left}"
+    story.pay(3.2, left)
+    assert story.mails()[0] == (3, "reminder_1", "cus_1", [left], "skipped")
+    assert story.letter("reminder_1").reason == "The invoice was paid."
+
+
+@pytest.mark.parametrize(("closed", "left"), [("in_1", "in_2"), ("in_2", "in_1")])
+def test_what_a_person_closes_is_asked_for_no_more_also_together_with_another(
+    story: Story, closed: str, left: str
+) -> None:
+    story.subscription("sub_2")
+    story.fail(0, "in_1", following=4)
+    story.fail(0.5, "in_2", following=4, amount=2000, subscription="sub_2")
+    story.run(3)
+    with scope(story.workspace):
+        resolve(story.case(closed), "Paid by cheque", "ada@example.com", story.at(3.1))
+    assert story.mails() == [(3, "reminder_1", "cus_1", [left], "waiting")]
 
 
 def test_two_invoices_that_are_paid_together_are_thanked_for_once(story: Story) -> None:
