@@ -121,7 +121,8 @@ def _lines(workspace: Workspace, mode: Mode, entries: Sequence[CaseEntry]) -> li
     letters = Letter.objects.filter(workspace=workspace, mode=mode, dedupe_key__in=keys)
     fates: dict[tuple[str, bool], list[Fate]] = {}
     for letter in letters.only("dedupe_key", "state", "reason", "to"):
-        fate = Fate(_LETTERS[LetterState(letter.state)], letter.to, letter.reason, letter.pk)
+        to = f"the owners instead of {letter.to}" if mode == Mode.TEST and letter.to else letter.to
+        fate = Fate(_LETTERS[LetterState(letter.state)], to, letter.reason, letter.pk)
         fates.setdefault((letter.dedupe_key, True), []).append(fate)
     rows = Delivery.objects.filter(workspace=workspace, mode=mode, dedupe_key__in=keys).select_related("channel")
     for row in rows.defer("message", "channel__secret").order_by("pk"):

@@ -143,6 +143,14 @@ def test_the_list_and_a_case_as_they_are_read(story: Story, member: Client) -> N
     assert member.get(f"{URL}?status=running").content.decode().count("row-link") == 1
 
 
+def test_in_test_mode_a_case_says_that_its_letters_go_to_the_owners(workspace: Workspace, member: Client) -> None:
+    story = Story(workspace, Mode.TEST)
+    story.fail(0, code="stolen_card")
+    story.run_until(1)
+    page = member.get(f"/w/{workspace.slug}/test/dunning/cases/in_1/").content.decode()
+    assert "the owners instead of cus_1@example.com" in page
+
+
 def test_the_other_mode_and_workspace_are_not_there(story: Story, member: Client) -> None:
     CaseFactory(workspace=story.workspace, mode=Mode.TEST, invoice="in_test", number="TEST-1")
     CaseFactory(workspace=WorkspaceFactory(), mode=Mode.LIVE, invoice="in_other", number="OTHER-1")
