@@ -79,7 +79,10 @@ class Step(NamedTuple):
 
 
 class Override(NamedTuple):
-    """An override (models.AccessOverride) from `starts` to `ends` (None: open), unix seconds."""
+    """An override (models.AccessOverride) from `starts` to `ends` (None: open), unix seconds.
+
+    `revoked`: when somebody ended it, before it would have ended by itself.
+    """
 
     id: int
     exactly: bool
@@ -88,6 +91,12 @@ class Override(NamedTuple):
     seats: int | None
     starts: int
     ends: int | None
+    revoked: int | None = None
+
+    @property
+    def decided(self) -> int:
+        """When somebody last decided something about it."""
+        return max(self.starts, self.revoked or self.starts)
 
 
 class Hold(NamedTuple):
@@ -98,6 +107,11 @@ class Hold(NamedTuple):
     falls_to_free: bool
     starts: int
     ends: int | None
+
+    @property
+    def decided(self) -> int:
+        """When it was last decided about, by dunning, a payment or a person."""
+        return max(self.starts, self.ends or self.starts)
 
 
 class Given(NamedTuple):
@@ -138,7 +152,7 @@ def decide(
     now: int,
     holds: Sequence[Hold] = (),
 ) -> Decision | None:
-    """A customer's access at `now` (unix seconds).
+    """A customer's access at `now` (unix seconds), or at the newest second that anything is known of, if that is later.
 
     Args:
         subscriptions: the steps of each, in order of time.
@@ -154,9 +168,11 @@ def decide(
     every = case.boundaries()
     if not every:
         return None
-    # An event's second may lie a little ahead of our own clock; it counts all the same.
+    # What was told or decided has happened, though its second may lie a little ahead of `now`: Stripe's clock may be
+    # ahead, and so may another machine's, and who asks may have waited for the lane since. A decision as of before that
+    # would leave out what is decided already, and nothing would bring it up again.
     told = [life[-1].second for life in lives.values()]
-    at = max(now, *told, *(hold.ends for hold in case.holds if hold.ends is not None)) if lives else now
+    at = max([now, *told, *(override.decided for override in ordered), *(hold.decided for hold in case.holds)])
     past = [second for second in every if second <= at]
     if not past:
         return None

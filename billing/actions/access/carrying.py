@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
@@ -14,6 +14,7 @@ from django.db import transaction
 from billing.lanes import lane_of
 from billing.modes import Mode
 from pqintel.queue import hold_lane
+from pqintel.workspaces.models import Workspace
 
 from .. import recalculation
 from .load import load
@@ -23,6 +24,7 @@ from .refresh import recompute, rows
 AT_ONCE: Final = 1_000
 """How many customers are brought in line at once, within a second or two; more are left to a recalculation."""
 PATIENCE_SECONDS: Final = 2.0
+PAUSE_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -80,17 +82,24 @@ def carry_out(workspace_id: int, proposal: Proposal, by: str, now: datetime) -> 
     """Save a change and bring the customers it concerns in line with it, in one transaction.
 
     Where they are many, or a worker does not let go of the lane, they are left to a recalculation in the background.
-    Must run in scope, outside a transaction.
+    Of two changes of a workspace the second sees what the first did, lane or not: of two overrides for one customer
+    one runs. Must run in scope, outside a transaction.
 
     Args:
         by: who makes the change, for history.
+        now: aware; when it was asked for. The change is made later by as long as others had to be waited for, because
+            they may have decided about the same customers meanwhile.
 
     Returns:
         Whether every customer is in line already.
     """
+    began = time.monotonic()
     with ExitStack() as stack:
         held = {mode for mode in proposal.modes if _hold(stack, lane_of(workspace_id, mode))}
         with transaction.atomic():
+            Workspace.objects.select_for_update(no_key=True).get(pk=workspace_id)
+            waited = time.monotonic() - began
+            now += timedelta(seconds=waited if waited >= PAUSE_SECONDS else 0.0)
             proposal.save(workspace_id, by, now)
             why = f"{by} {proposal.words}"
             late = tuple(
@@ -122,4 +131,4 @@ def _hold(stack: ExitStack, lane: int) -> bool:
         attempt.close()
         if time.monotonic() >= until:
             return False
-        time.sleep(0.05)
+        time.sleep(PAUSE_SECONDS)

@@ -79,7 +79,9 @@ FROM billing_accesspolicy WHERE workspace_id = %(ws)s
 UNION ALL
 SELECT 'override', jsonb_build_array(m.customer, o.id, o.effect = 'exactly', o.tier, o.features, o.seats,
                                      floor(extract(epoch FROM o.created_at))::bigint,
-                                     floor(extract(epoch FROM least(o.expires_at, o.revoked_at)))::bigint)
+                                     floor(extract(epoch FROM least(o.expires_at, o.revoked_at)))::bigint,
+                                     CASE WHEN o.revoked_at < o.expires_at OR o.expires_at IS NULL
+                                          THEN floor(extract(epoch FROM o.revoked_at))::bigint END)
 FROM mine m
 CROSS JOIN LATERAL (
     SELECT * FROM billing_accessoverride

@@ -309,4 +309,4 @@ def tiers_of(workspace_id: int) -> dict[str, TierTerms]:
 
 
 def _ended(overrides: list[Override], now: int) -> list[Override]:
-    return [o._replace(ends=now if o.ends is None else min(o.ends, now)) for o in overrides]
+    return [o._replace(ends=now, revoked=now) if o.ends is None or o.ends > now else o for o in overrides]

@@ -250,6 +250,19 @@ def test_an_event_that_is_ahead_of_our_clock_counts() -> None:
     assert short(decided([step(0), step(30, price="scale")], now=T + 29)) == ("scale", "active", 30, "evt_30")
 
 
+def test_what_somebody_decided_by_a_clock_ahead_of_ours_counts() -> None:
+    """Also for a customer of whom nothing else is known: no decision at all would leave what rules of before gave."""
+    granted = decided([step(0)], overrides=override("scale", starts=30, ends=90), now=T + 29)
+    assert (short(granted), granted.until) == (("scale", "override", 30, "override:3"), T + 90)
+    alone = decided(overrides=override("scale", starts=30, ends=30), now=T + 29)
+    assert (short(alone), alone.until) == (("free", "no_subscription", 30, "override:3"), None)
+    (running,) = override("scale", ends=60)
+    revoked = decided([step(0)], overrides=(running._replace(revoked=T + 60),), now=T + 59)
+    assert (short(revoked), revoked.until) == (("growth", "active", 60, "override:3"), None)
+    expires = decided([step(0)], overrides=(running,), now=T + 59)
+    assert (short(expires), expires.until) == (("scale", "override", 10, "override:3"), T + 60)
+
+
 gates = st.one_of(st.booleans(), st.integers(0, 5), st.none())
 
 

@@ -77,12 +77,14 @@ def hold(starts: int = 100, ends: int | None = None, subscription: str = "sub_1"
 @pytest.mark.parametrize(
     ("at", "tier", "reason", "since", "cause"),
     [
-        (99, "growth", Reason.ACTIVE, 0, "evt_0"),
+        (99, "free", Reason.DUNNING, 100, "dunning:in_1"),
         (100, "free", Reason.DUNNING, 100, "dunning:in_1"),
         (499, "free", Reason.DUNNING, 100, "dunning:in_1"),
     ],
 )
-def test_a_hold_counts_from_its_second_on(at: int, tier: str, reason: Reason, since: int, cause: str) -> None:
+def test_a_hold_counts_from_its_second_on_also_by_a_clock_that_is_behind(
+    at: int, tier: str, reason: Reason, since: int, cause: str
+) -> None:
     found = decided(hold(), now=at)
     assert (found.given.tier, found.reason, found.since - T, found.cause) == (tier, reason, since, cause)
 
