@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from billing.actions.access.holding import held_for
 from billing.modes import Mode
 from billing.money import Money
+from billing.owed import DebtState
 from billing.statuses import Status
 from integrations.models import Delivery, DeliveryState
 from pqintel.workspaces.models import Workspace
@@ -30,6 +32,7 @@ _LETTERS: Final = {
     LetterState.HELD: Status("Held", "warn"),
     LetterState.SKIPPED: Status("Not sent"),
 }
+_GIVES_NOTHING: Final = (DebtState.LOST, DebtState.CANCELLED, DebtState.CUSTOMER_DELETED)
 _DELIVERIES: Final = {
     DeliveryState.WAITING: Status("Waiting", "accent"),
     DeliveryState.SENT: Status("Sent", "good"),
@@ -67,8 +70,9 @@ class Coming:
 
 @dataclass(frozen=True)
 class CasePage:
-    """One case. `owed` is what of the invoice is open now; `enabled` whether dunning is on. `others` are the customer's
-    other running cases: their letters go together."""
+    """One case. `owed` is what of the invoice is open now; `enabled` whether dunning is on; `held` whether access is
+    held back although the case is closed. `others` are the customer's other running cases: their letters go together.
+    """
 
     case: Case
     status: Status
@@ -77,6 +81,7 @@ class CasePage:
     owed: Money | None
     reason: str
     enabled: bool
+    held: bool
     lines: Sequence[Line]
     coming: Sequence[Coming]
     others: Sequence[Case]
@@ -100,11 +105,19 @@ def case_page(workspace: Workspace, mode: Mode, case: Case, now: datetime) -> Ca
         owed=known.debt.open if known is not None and known.debt.owed else None,
         reason=reason_in_words(case, known),
         enabled=policy_of(workspace.pk, mode).enabled,
+        held=_still_held(case, known),
         lines=_lines(workspace, mode, timeline(case)),
         coming=_coming(case, known),
         others=list(others.exclude(pk=case.pk).order_by("opened_at", "pk")[:20]),
         payment_url=known.debt.payment_url if known is not None else None,
     )
+
+
+def _still_held(case: Case, known: Known | None) -> bool:
+    """Whether a closed case holds access back that its subscription would give. One query where that can be."""
+    if case.runs or case.downgraded_at is None or (known is not None and known.debt.state in _GIVES_NOTHING):
+        return False
+    return bool(held_for(case.workspace_id, Mode(case.mode), [case.invoice]))
 
 
 def _coming(case: Case, known: Known | None) -> list[Coming]:

@@ -1,4 +1,4 @@
-"""What people do about cases: pause, go on, exclude, resolve, send the next letter now.
+"""What people do about cases: pause, go on, exclude, resolve, send the next letter now, give access back.
 
 Each enters its own transaction; must run in scope, outside one. Where access that was held back may come back, the
 lane is waited for; if a worker does not let go of it, a recalculation follows.
@@ -12,14 +12,14 @@ from typing import Final
 
 from django.db import transaction
 
-from billing.actions.access.holding import lane_within
+from billing.actions.access.holding import held_for, lane_within, lift
 from billing.modes import Mode
 
 from . import closing
 from .cases import Desk, Impossible, Move
 from .known import look
 from .mailing import KINDS, NAMES
-from .models import Case, Exclusion, ExclusionKind
+from .models import Case, EntryKind, Exclusion, ExclusionKind
 from .steps import Chunk
 from .terms import policy_of
 
@@ -52,6 +52,19 @@ def go_on(case: Case, by: str, now: datetime) -> None:
 def resolve(case: Case, reason: str, by: str, now: datetime) -> None:
     """End a case by decision of a person; access that it held back comes back. Raises Impossible."""
     _end([case], Move.RESOLVE, reason, by, now)
+
+
+def give_back(case: Case, by: str, now: datetime) -> None:
+    """Give back the access that a closed case still holds back, as one that was written off does. Raises Impossible."""
+    with lane_within(case.workspace_id, Mode(case.mode)) as held, transaction.atomic():
+        desk, row = _on_desk(case, now)
+        if row.runs:
+            raise Impossible("The case still runs: close it, and access comes back.")
+        if not held_for(desk.workspace_id, desk.mode, [row.invoice]):
+            raise Impossible("No access is held back because of this invoice.")
+        lift(desk.workspace_id, desk.mode, [row.invoice], by, now, lane_held=held)
+        desk.note(row, EntryKind.FREED, "Access was given back.", by=by)
+        desk.save()
 
 
 def exclude(workspace_id: int, mode: Mode, kind: ExclusionKind, value: str, reason: str, by: str, now: datetime) -> int:

@@ -18,6 +18,7 @@ urlpatterns = [
     path("cases/<stripe_id:stripe_id>/go-on/", cases.go_on, name="case_go_on"),
     path("cases/<stripe_id:stripe_id>/send/", cases.send, name="case_send"),
     path("cases/<stripe_id:stripe_id>/resolve/", cases.resolve, name="case_resolve"),
+    path("cases/<stripe_id:stripe_id>/give-back/", cases.give_back, name="case_give_back"),
     path("cases/<stripe_id:stripe_id>/exclude/", cases.exclude, name="case_exclude"),
     path("cases/<stripe_id:stripe_id>/", cases.show_case, name="case"),
 ]

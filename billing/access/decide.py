@@ -9,7 +9,8 @@ The rules, in the order in which they apply:
 * of several subscriptions and items the better counts: the highest tier, each feature at its best. Seats that a tier
   includes do not add up, seats bought by quantity do; the larger of the two counts;
 * a price that nobody has mapped gives nothing, and is named;
-* a subscription that dunning holds back gives nothing from then on, until its invoice is paid; others still do;
+* a subscription that dunning holds back gives nothing from then on, until its invoice is paid (of one that was written
+  off: until a later one is); others still do;
 * an override adds to this, or stands instead of it.
 
 Since the versions are the same whatever order events arrived in, so is the answer.

@@ -137,8 +137,9 @@ class AccessOverride(BillingModel):
 class AccessHold(BillingModel):
     """A subscription gives nothing while an invoice of it is not paid: decided by dunning, from `starts_at` on.
 
-    It ends by itself when the invoice is paid or voided, earlier when it is lifted. `falls_to_free` False: who has
-    nothing else has no access, whatever tier the policy gives to those who do not pay.
+    It ends by itself when the invoice is paid or voided, or was written off and a later one of the subscription is
+    paid; earlier when it is lifted. `falls_to_free` False: who has nothing else has no access, whatever tier the policy
+    gives to those who do not pay.
     """
 
     customer = models.TextField()

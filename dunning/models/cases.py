@@ -116,6 +116,7 @@ class EntryKind(models.TextChoices):
     PAUSED = "paused", "Paused"
     RESUMED = "resumed", "Resumed"
     CLOSED = "closed", "Closed"
+    FREED = "freed", "Access given back"
 
 
 class CaseEntry(BillingModel):

@@ -89,6 +89,14 @@ def send(request: Any, slug: str, mode: Mode, stripe_id: str) -> HttpResponse:
 @needs(Permission.WORK)
 @transaction.non_atomic_requests
 @require_POST
+def give_back(request: Any, slug: str, mode: Mode, stripe_id: str) -> HttpResponse:
+    """Give back the access that a closed case still holds back."""
+    return _do(request, mode, stripe_id, handling.give_back, "Access is given back.")
+
+
+@needs(Permission.WORK)
+@transaction.non_atomic_requests
+@require_POST
 def resolve(request: Any, slug: str, mode: Mode, stripe_id: str) -> HttpResponse:
     """End a case by decision of a member, who says why."""
 

@@ -76,6 +76,42 @@ def test_resolved_access_comes_back(story: Story) -> None:
         do(story, handling.resolve, 16, "Again.")
 
 
+def write_off(story: Story, day: float, invoice: str = "in_1") -> None:
+    at = int(story.at(day).timestamp())
+    story.change(day, invoice, "uncollectible", "invoice.marked_uncollectible", marked_uncollectible_at=at)
+
+
+def test_written_off_the_case_ends_and_a_later_payment_gives_access_back(story: Story) -> None:
+    story.fail(0, code="stolen_card")
+    story.run_until(14)
+    write_off(story, 15)
+    assert (story.cases(), story.case().reason) == ({"in_1": "lost"}, "The invoice was written off.")
+    assert story.access().tier == "free"
+    story.fail(30, "in_2", following=33)
+    assert story.access().tier == "free"
+    story.pay(33, "in_2")
+    assert (story.access().tier, str(story.access().reason)) == ("growth", "active")
+    story.run_until(60)
+    assert story.cases() == {"in_1": "lost", "in_2": "recovered"}
+    with pytest.raises(Impossible, match="No access is held back"):
+        do(story, handling.give_back, 61)
+
+
+def test_written_off_a_member_gives_access_back(story: Story) -> None:
+    story.fail(0, code="stolen_card")
+    story.run_until(14)
+    with pytest.raises(Impossible, match="The case still runs"):
+        do(story, handling.give_back, 14)
+    write_off(story, 15)
+    do(story, handling.give_back, 16)
+    assert (story.access().tier, str(story.access().reason)) == ("growth", "active")
+    assert story.timeline()[-2:] == ["The invoice was written off.", "Access was given back."]
+    with pytest.raises(Impossible, match="No access is held back"):
+        do(story, handling.give_back, 17)
+    story.run_until(60)
+    assert story.access().tier == "growth"
+
+
 def test_excluding_a_customer_ends_all_of_their_cases(story: Story) -> None:
     story.customer("cus_2")
     story.subscription("sub_2")
@@ -179,6 +215,34 @@ def test_a_member_works_a_case(story: Story, member: Client) -> None:
     assert (story.case().state, story.case().reason) == ("resolved", "Paid by cheque")
     again = member.post(f"{URL}cases/in_1/resolve/", {"resolve_form-reason": "Again"}, follow=True)
     assert "The case is closed: resolved." in again.content.decode()
+
+
+def test_the_page_of_a_case_that_was_written_off_offers_to_give_access_back(
+    story: Story, member: Client, member_client: Callable[[Role], Client]
+) -> None:
+    here, button = f"{URL}cases/in_1/", "Give access back now"
+    story.fail(0, code="stolen_card")
+    story.run_until(14)
+    assert button not in member.get(here).content.decode()
+    write_off(story, 15)
+    assert button in member.get(here).content.decode()
+    looked = member_client(Role.VIEWER).get(here).content.decode()
+    assert ("Access is held back" in looked, button in looked) == (True, False)
+    done = member.post(f"{here}give-back/", follow=True).content.decode()
+    assert "Access is given back." in done
+    assert button not in done
+    assert story.access().tier == "growth"
+    again = member.post(f"{here}give-back/", follow=True).content.decode()
+    assert "No access is held back because of this invoice." in again
+
+
+def test_who_cancelled_has_nothing_to_be_given_back(story: Story, member: Client) -> None:
+    story.fail(0, code="stolen_card")
+    story.run_until(14)
+    story.subscription(status="canceled", ended_at=int(story.at(15).timestamp()))
+    story.react(15)
+    assert story.cases() == {"in_1": "canceled"}
+    assert "Access is held back" not in member.get(f"{URL}cases/in_1/").content.decode()
 
 
 def test_a_member_excludes_a_customer(story: Story, member: Client) -> None:

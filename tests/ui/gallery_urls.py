@@ -141,7 +141,7 @@ dunning_urls = (
         path("w/<slug>/<mode>/dunning/policy/exclusions/<int:pk>/remove/", nothing, name="exclusion_remove"),
         *(
             path(f"w/<slug>/<mode>/dunning/cases/<stripe_id>/{name}/", nothing, name=f"case_{name}")
-            for name in ("pause", "go_on", "send", "resolve", "exclude")
+            for name in ("pause", "go_on", "send", "resolve", "exclude", "give_back")
         ),
         path("w/<slug>/<mode>/dunning/cases/<stripe_id>/", nothing, name="case"),
     ],

@@ -1,6 +1,6 @@
 """Holding back what an unpaid subscription gives, and giving it back by decision of a person.
 
-Whoever pays needs nobody: a hold ends with its invoice (`load`), in the batch that tells of the payment.
+Whoever pays needs nobody: a hold ends with its invoice (`load.OVER`), in the batch that tells of the payment.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from billing.modes import Mode
 from pqintel.queue import hold_lane
 
 from .. import recalculation
+from .load import OVER
 from .refresh import recompute
 
 PATIENCE_SECONDS: Final = 2.0
@@ -35,6 +36,11 @@ UPDATE billing_accesshold SET lifted_at = %s, lifted_by = %s
 WHERE workspace_id = %s AND mode = %s AND invoice = ANY(%s) AND lifted_at IS NULL
 RETURNING customer
 """
+_HELD: Final = f"""
+SELECT h.invoice FROM billing_accesshold h
+LEFT JOIN billing_invoice i ON i.workspace_id = h.workspace_id AND i.mode = h.mode AND i.stripe_id = h.invoice
+WHERE h.workspace_id = %s AND h.mode = %s AND h.invoice = ANY(%s) AND h.lifted_at IS NULL AND {OVER} IS NULL
+"""  # noqa: S608 - all names are our own
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,11 @@ def hold_back(workspace_id: int, mode: Mode, unpaid: Sequence[Unpaid], why: str,
     rows = [{**asdict(one), "lifted_by": "", "starts_at": now.isoformat()} for one in unpaid]
     _HOLDS.write(workspace_id, str(mode), rows)
     recompute(workspace_id, str(mode), unique(one.customer for one in unpaid), now, why)
+
+
+def held_for(workspace_id: int, mode: Mode, invoices: Iterable[str]) -> set[str]:
+    """Those of the invoices (Stripe's ids) for which access is held back now. One query. Must run in scope."""
+    return {row[0] for row in fetch(_HELD, (workspace_id, str(mode), unique(invoices)))}
 
 
 def lift(workspace_id: int, mode: Mode, invoices: Iterable[str], by: str, now: datetime, *, lane_held: bool) -> bool:

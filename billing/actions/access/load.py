@@ -13,11 +13,25 @@ from billing.access.tiers import DEFAULT_FREE, TierTerms
 from billing.actions.bulk import fetch
 from billing.order import ENDED
 
+OVER: Final = """least(
+    CASE i.status
+        WHEN 'paid' THEN coalesce(floor(extract(epoch FROM i.paid_at))::bigint, i.position / 2)
+        WHEN 'void' THEN coalesce(floor(extract(epoch FROM i.voided_at))::bigint, i.position / 2) END,
+    CASE WHEN i.status = 'uncollectible' OR i.marked_uncollectible_at IS NOT NULL THEN (
+        SELECT min(greatest(
+            coalesce(floor(extract(epoch FROM n.paid_at))::bigint, n.position / 2),
+            coalesce(floor(extract(epoch FROM i.marked_uncollectible_at))::bigint, i.position / 2)))
+        FROM billing_invoice n
+        WHERE n.workspace_id = h.workspace_id AND n.mode = h.mode AND n.subscription = h.subscription
+          AND n.status = 'paid' AND n.created > i.created AND coalesce(n.total, n.amount_due) > 0) END)"""
+"""When a hold `h` ended with its invoice `i` (unix seconds; null: it has not): paid or voided; or written off, and a
+later invoice of the subscription that was about money was paid, since Stripe takes it for paid up from then on."""
+
 # A subscription's steps are those of its chosen versions in which something moved that access depends on. Mappings of
 # prices by id may be many, one for each customer even: only those that speak of these customers' prices are read.
 # OFFSET 0 keeps each look-up one by index for every customer, also while PostgreSQL knows nothing about a table that a
 # backfill has just filled: it would rather read such a table whole.
-_LOAD: Final = """
+_LOAD: Final = f"""
 WITH mine AS MATERIALIZED (
     SELECT unnest(%(customers)s::text[]) AS customer
     UNION
@@ -93,9 +107,7 @@ SELECT 'hold', jsonb_build_array(m.customer, h.subscription, h.invoice, h.falls_
                                  least(floor(extract(epoch FROM h.lifted_at))::bigint, h.over))
 FROM mine m
 CROSS JOIN LATERAL (
-    SELECT h.*, CASE i.status
-        WHEN 'paid' THEN coalesce(floor(extract(epoch FROM i.paid_at))::bigint, i.position / 2)
-        WHEN 'void' THEN coalesce(floor(extract(epoch FROM i.voided_at))::bigint, i.position / 2) END AS over
+    SELECT h.*, {OVER} AS over
     FROM billing_accesshold h
     LEFT JOIN billing_invoice i
         ON i.workspace_id = %(ws)s AND i.mode = %(mode)s AND i.stripe_id = h.invoice
@@ -117,7 +129,7 @@ WHERE EXISTS (
     WHERE h.workspace_id = %(ws)s AND h.mode = %(mode)s AND h.object_kind = 'price' AND h.object_id = u.price
       AND h.kind = 'price.unmapped' OFFSET 0
 )
-"""
+"""  # noqa: S608 - all names are our own
 MOST: Final = 1_000
 """Customers whom a batch brings in line because a price or product they use says another tier than before."""
 ROW: Final = (

@@ -10,7 +10,7 @@ import pytest
 from django.db import transaction
 
 from billing.access import Hold, Reason, Rules, decide
-from billing.actions.access.holding import Unpaid, hold_back, lane_within, lift
+from billing.actions.access.holding import Unpaid, held_for, hold_back, lane_within, lift
 from billing.models import Recalculation
 from billing.modes import Mode
 from billing.snapshots import InvoiceState, Kind, Learned, Snapshot
@@ -24,7 +24,9 @@ pytestmark = pytest.mark.django_db
 UNPAID = Unpaid("cus_1", "sub_1", "in_1", falls_to_free=True)
 
 
-def invoice(status: str, second: int, name: str = "in_1", subscription: str = "sub_1", **more: Any) -> Learned:
+def invoice(
+    status: str, second: int, name: str = "in_1", subscription: str = "sub_1", created: int = T, **more: Any
+) -> Learned:
     paid = 4900 if status == "paid" else 0
     known = InvoiceState(
         name,
@@ -32,7 +34,7 @@ def invoice(status: str, second: int, name: str = "in_1", subscription: str = "s
         subscription,
         status,
         "usd",
-        T,
+        created,
         amount_due=4900,
         amount_paid=paid,
         amount_remaining=4900 - paid,
@@ -49,6 +51,12 @@ def held(workspace: Workspace, *unpaid: Unpaid, now: datetime = NOW) -> None:
     with scope(workspace), lane_within(workspace.pk, Mode.TEST) as had, transaction.atomic():
         assert had
         hold_back(workspace.pk, Mode.TEST, unpaid or (UNPAID,), "Dunning of in_1", now)
+
+
+def hold_of_in_1(workspace: Workspace) -> None:
+    """It is there before anything is known of the subscription."""
+    starts_at = datetime.fromtimestamp(T + 100, UTC)
+    AccessHoldFactory(workspace=workspace, customer="cus_1", subscription="sub_1", invoice="in_1", starts_at=starts_at)
 
 
 def shown(workspace: Workspace) -> tuple[str | None, str, str | None]:
@@ -178,6 +186,57 @@ def test_holds_of_the_other_mode_and_workspace_concern_nobody_here(workspace: Wo
     assert shown(workspace)[1] == "active"
 
 
+def written_off(second: int, name: str = "in_1", **more: Any) -> Learned:
+    return invoice("uncollectible", second, name, marked_uncollectible_at=T + second, **more)
+
+
+def test_an_invoice_that_was_written_off_holds_until_a_later_one_is_paid(workspace: Workspace) -> None:
+    """An earlier one, one about nothing and one of another subscription set nothing free."""
+    second = int(NOW.timestamp()) - T
+    apply(workspace, catalogue(), lesson("1", 0, state()), invoice("open", 50, created=T + 40))
+    held(workspace)
+    apply(workspace, written_off(second + 60, created=T + 40), now=NOW + timedelta(minutes=1))
+    assert shown(workspace) == ("free", "dunning", "dunning:in_1")
+    later = NOW + timedelta(hours=1)
+    apply(
+        workspace,
+        invoice("paid", second + 3000, "in_0", created=T + 39),
+        invoice("paid", second + 3001, "in_free", created=T + 50, total=0),
+        invoice("paid", second + 3002, "in_other", subscription="sub_2", created=T + 51),
+        now=later,
+    )
+    assert shown(workspace)[1] == "dunning"
+    with scoped_transaction(workspace):
+        assert held_for(workspace.pk, Mode.TEST, ["in_1", "in_2"]) == {"in_1"}
+    apply(workspace, invoice("paid", second + 3600, "in_2", created=T + 52), now=later)
+    assert shown(workspace)[:2] == ("growth", "active")
+    assert access(workspace).since == NOW + timedelta(hours=1)
+    assert told(workspace)[-1] == ("access.upgraded", "growth", f"evt_in_2_paid_{second + 3600}")
+    with scoped_transaction(workspace):
+        assert held_for(workspace.pk, Mode.TEST, ["in_1", "in_2"]) == set()
+    apply(workspace, invoice("paid", second + 9000, created=T + 40, marked_uncollectible_at=T + second + 60), now=later)
+    assert (shown(workspace)[1], access(workspace).since) == ("active", NOW + timedelta(hours=1))
+
+
+def test_any_order_of_writing_off_and_paying_leads_to_the_same_access() -> None:
+    lessons = [
+        catalogue(),
+        lesson("1", 0, state()),
+        invoice("open", 50, created=T + 40),
+        invoice("paid", 300, "in_2", created=T + 90),
+        written_off(400, created=T + 40),
+    ]
+    found = []
+    for order in itertools.permutations(lessons):
+        place = WorkspaceFactory()
+        hold_of_in_1(place)
+        for one in order:
+            apply(place, one)
+        found.append(dump(place)["access"])
+    assert all(rows == found[0] for rows in found)
+    assert [(row["tier"], row["reason"]) for row in found[0]] == [("growth", "active")]
+
+
 def test_any_order_of_events_leads_to_the_same_access() -> None:
     """The hold is there; what it does is a function of the set of events."""
     lessons = [
@@ -190,13 +249,7 @@ def test_any_order_of_events_leads_to_the_same_access() -> None:
     found = []
     for order in itertools.permutations(lessons):
         place = WorkspaceFactory()
-        AccessHoldFactory(
-            workspace=place,
-            customer="cus_1",
-            subscription="sub_1",
-            invoice="in_1",
-            starts_at=datetime.fromtimestamp(T + 100, UTC),
-        )
+        hold_of_in_1(place)
         for one in order:
             apply(place, one)
         found.append(dump(place)["access"])

@@ -112,6 +112,7 @@ def shown(one: Case, **changes: Any) -> dict[str, Any]:
         "owed": usd("49"),
         "reason": "Insufficient funds: may succeed later",
         "enabled": True,
+        "held": False,
         "lines": lines,
         "coming": [Coming("Final warning", NOW + 4 * DAY), Coming("Access falls", NOW + 8 * DAY)],
         "others": [],
@@ -206,6 +207,8 @@ def pages() -> Iterator[tuple[str, Page]]:
     yield "case-wrong", page("case", "live", "cases", wrong)
     closed = case(CaseState.RECOVERED, closed_at=NOW - DAY, reason="The invoice was paid.", next_attempt_at=None)
     yield "case-closed", page("case", "live", "cases", shown(closed, coming=[], owed=None), may_all=False)
+    lost = case(CaseState.LOST, closed_at=NOW - DAY, reason="The invoice was written off.", next_attempt_at=None)
+    yield "case-held", page("case", "live", "cases", shown(lost, coming=[], owed=None, held=True))
     yield "dunning", page("policy", "live", "dunning", policy(letters_wanted=None))
     yield "dunning-wrong", page("policy", "test", "dunning", policy(WRONG))
     yield (
