@@ -19,6 +19,7 @@ from pqintel.workspaces.tenancy import everywhere, scoped_transaction
 from .models import (
     Backfill,
     Channel,
+    ChannelOutage,
     Connection,
     ConnectionChange,
     Delivery,
@@ -31,6 +32,7 @@ from .models import (
     Reconciliation,
     Recovery,
     RefusedDelivery,
+    Silence,
     Suspect,
 )
 from .stripe import quarantine
@@ -223,6 +225,14 @@ class GapAdmin(TenantAdmin):
     list_filter = ("mode",)
 
 
+@admin.register(Silence)
+class SilenceAdmin(TenantAdmin):
+    """Times in which Stripe was not heard of."""
+
+    list_display = ("workspace", "mode", "starts", "ends")
+    list_filter = ("mode",)
+
+
 @admin.register(Reconciliation)
 class ReconciliationAdmin(TenantAdmin):
     """Comparisons with Stripe, object by object."""
@@ -291,6 +301,14 @@ class ChannelAdmin(TenantAdmin):
     @admin.display(boolean=True)
     def secret_stored(self, row: Any) -> bool:
         return bool(row.has_secret)
+
+
+@admin.register(ChannelOutage)
+class ChannelOutageAdmin(TenantAdmin):
+    """Times in which a channel was broken."""
+
+    list_display = ("workspace", "channel", "starts", "ends", "reason")
+    list_select_related = ("workspace", "channel")
 
 
 @admin.register(Delivery)

@@ -211,6 +211,17 @@ class GapFactory(OfConnectionFactory):
     found_at = THEN
 
 
+class SilenceFactory(OfConnectionFactory):
+    """An hour."""
+
+    class Meta:
+        model = integrations.Silence
+
+    mode = factory.SelfAttribute("connection.mode")
+    starts = THEN - timedelta(hours=1)
+    ends = THEN
+
+
 class ReconciliationFactory(OfConnectionFactory):
     """Finished; found nothing."""
 
@@ -277,6 +288,18 @@ class ChannelFactory(TenantFactory):
     since = THEN
     created_by = "ada@example.com"
     created_at = THEN
+
+
+class ChannelOutageFactory(TenantFactory):
+    """One that is not over."""
+
+    class Meta:
+        model = integrations.ChannelOutage
+
+    channel = factory.SubFactory(ChannelFactory)
+    workspace = factory.SelfAttribute("channel.workspace")
+    starts = THEN
+    reason = "Slack: channel_is_archived"
 
 
 class DeliveryFactory(TenantFactory):

@@ -15,7 +15,7 @@ from integrations.models import Channel, ChannelKind, ChannelState
 from pqintel.vault import SealError, Secret
 from pqintel.workspaces.models import Workspace
 
-from . import outbox
+from . import outages, outbox
 from .lanes import lane_of
 
 MOST_CHANNELS: Final = 25
@@ -106,6 +106,7 @@ def remove(channel: Channel, now: datetime | None = None) -> None:
     row = _locked(channel)
     row.secret, row.removed_at = None, now
     row.save(update_fields=["secret", "removed_at"])
+    outages.end(row, now)
     outbox.skip(row, "The channel was removed.")
 
 
@@ -119,6 +120,7 @@ def retry(channel: Channel, within: timedelta, now: datetime | None = None) -> i
     if row.state == ChannelState.BROKEN:
         row.state, row.reason, row.since, row.told_at = ChannelState.OK, "", now, None
         row.save(update_fields=["state", "reason", "since", "told_at"])
+        outages.end(row, now)
     again = outbox.retry(row, now, within)
     _ring(row)
     return again

@@ -21,7 +21,7 @@ from pqintel.queue import Work, hold_lane
 from pqintel.vault import SealError, Secret
 from pqintel.vault.scrub import MASK, scrub
 
-from . import outbox
+from . import outages, outbox
 from .lanes import lane_of
 from .message import Message
 from .transports import TRANSPORTS, Moved, Outcome, Passing, Permanent, Sent
@@ -245,6 +245,7 @@ def _sent(row: Delivery, channel: Channel, answer: str, now: datetime) -> None:
     channel.next_send_at = now + timedelta(seconds=TRANSPORTS[channel.kind].pace_of(channel.target))
     if channel.state == ChannelState.BROKEN:
         channel.state, channel.reason, channel.since, channel.told_at = ChannelState.OK, "", now, None
+        outages.end(channel, now)
         outbox.release(channel, now)
     if failed_before:  # it answers again: whatever else waits need not wait for its own next try
         waiting = Delivery.objects.filter(workspace_id=row.workspace_id, channel=channel, state=DeliveryState.WAITING)
@@ -270,6 +271,7 @@ def _break(channel: Channel, reason: str, now: datetime) -> None:
     if channel.state != ChannelState.BROKEN:
         channel.since, channel.told_at = now, None
     channel.state, channel.reason, channel.next_send_at = ChannelState.BROKEN, reason, None
+    outages.begin(channel, reason, now)
     outbox.hold(channel, f"The channel is broken. {reason}")
 
 

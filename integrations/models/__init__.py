@@ -1,7 +1,7 @@
 """Connections to Stripe, what they receive, and what is kept to explain it; channels, and what is sent to them."""
 
 from .backfill import Backfill
-from .channels import Channel, ChannelKind, ChannelState, Delivery, DeliveryState
+from .channels import Channel, ChannelKind, ChannelOutage, ChannelState, Delivery, DeliveryState
 from .connections import (
     MODES,
     Connection,
@@ -14,14 +14,16 @@ from .connections import (
 )
 from .diagnostics import ChangeKind, ConnectionChange, DeliveryCount, DeliveryLag
 from .reconciliation import Drift, Phase, Reconciliation, Suspect
-from .recovery import Gap, Recovery
+from .recovery import SILENT_AFTER, Gap, Recovery, Silence
 
 __all__ = [
     "MODES",
+    "SILENT_AFTER",
     "Backfill",
     "ChangeKind",
     "Channel",
     "ChannelKind",
+    "ChannelOutage",
     "ChannelState",
     "Connection",
     "ConnectionChange",
@@ -40,5 +42,6 @@ __all__ = [
     "Recovery",
     "RefusedDelivery",
     "SigningState",
+    "Silence",
     "Suspect",
 ]

@@ -62,6 +62,29 @@ class Channel(TenantModel):
         return self.name
 
 
+class ChannelOutage(TenantModel):
+    """A time in which a channel was broken: from `starts` until `ends` (null: it still is), and why.
+
+    Written with the channel's state, under its lock, so that what was so at any instant can be told later.
+    """
+
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="+", db_index=False)
+    starts = models.DateTimeField()
+    ends = models.DateTimeField(null=True)
+    reason = models.TextField(blank=True, default="")
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("workspace", "channel"), name="channel_outage_one_at_once", condition=models.Q(ends=None)
+            ),
+        )
+        indexes = (models.Index(fields=("workspace", "ends"), name="channel_outage_end"),)
+
+    def __str__(self) -> str:
+        return f"{self.starts:%F %T} to {self.ends:%F %T}" if self.ends else f"since {self.starts:%F %T}"
+
+
 class DeliveryState(models.TextChoices):
     WAITING = "waiting", "Waiting"
     SENT = "sent", "Sent"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
+from typing import Final
 
 from django.db import models
+from django.db.models.lookups import GreaterThan
 from django.utils import timezone
 
 from billing.lanes import lane_of
@@ -13,6 +16,8 @@ from pqintel.vault import SealedBytesField, SealedTextField
 from pqintel.workspaces.tenancy import TenantModel
 
 MODES = [(mode.value, mode.value.title()) for mode in Mode]
+LONG_WAIT: Final = timedelta(minutes=10)
+"""Usually an event is processed within a second of being received."""
 
 
 class ConnectionStatus(models.TextChoices):
@@ -119,6 +124,12 @@ class InboxEvent(TenantModel):
                 fields=("workspace", "connection", "state", "id"),
                 name="inbox_set_aside",
                 condition=~models.Q(state="done"),
+            ),
+            # The few that waited long, for whoever asks when processing was behind.
+            models.Index(
+                fields=("workspace", "mode", "processed_at"),
+                name="inbox_waited",
+                condition=models.Q(GreaterThan(models.F("processed_at") - models.F("received_at"), LONG_WAIT)),
             ),
         )
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+
 from django.db import models
 from django.utils import timezone
 
 from pqintel.workspaces.tenancy import TenantModel
 
 from .connections import MODES, Connection
+
+SILENT_AFTER: Final = timedelta(minutes=10)
+"""Shorter is no silence: Stripe's list of events is read every five or six minutes, up to a minute before."""
 
 
 class Recovery(TenantModel):
@@ -53,3 +59,23 @@ class Gap(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.starts:%F} to {self.ends:%F}"
+
+
+class Silence(TenantModel):
+    """A time in which Stripe was not heard of for more than ten minutes: until `ends` it was known up to `starts`.
+
+    Written by whoever hears of Stripe again (`integrations.stripe.freshness`). While a long outage is read back in
+    slices there is one for each, and they overlap: what was known then is the earliest of their beginnings.
+    """
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+", db_index=False)
+    mode = models.CharField(max_length=4, choices=MODES)
+    starts = models.DateTimeField()
+    ends = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("workspace", "mode", "starts"), name="silence_unique"),)
+        indexes = (models.Index(fields=("workspace", "mode", "ends"), name="silence_end"),)
+
+    def __str__(self) -> str:
+        return f"{self.starts:%F %T} to {self.ends:%F %T}"

@@ -23,6 +23,7 @@ from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.tenancy import current_workspace_id
 
 from .accounts import refuse_conflict
+from .freshness import heard
 
 FIELDS: Final = ("publishable_key", "secret_key", "webhook_secret")
 PREVIOUS_VALID: Final = timedelta(hours=24)
@@ -151,8 +152,10 @@ def disconnect(connection: Connection, *, by: str = "") -> Connection:
 
     The account may then be connected in another workspace; this one keeps to it, because it holds its data.
     """
+    now = timezone.now()
     with transaction.atomic():
         row = locked(connection)
+        heard(row.workspace_id, row.pk, now, now)  # nobody listens any more: whatever silence there was is over
         for field in FIELDS:
             setattr(row, field, None)
             setattr(row, f"draft_{field}", None)

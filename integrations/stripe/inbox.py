@@ -11,9 +11,10 @@ from uuid import UUID
 
 from django.db import connection
 
-from integrations.models import InboxState
+from integrations.models import SILENT_AFTER, InboxState
 from pqintel.vault import unseal
 
+from .freshness import SILENCE_ENDS
 from .intake import EVENT_PREFIX
 from .selftest import SELFTEST_PREFIX
 
@@ -51,15 +52,17 @@ SET tries = tries + 1, solo_tries = solo_tries + ((SELECT n FROM size) = 1)::int
 WHERE workspace_id = %(ws)s AND id = ANY (ARRAY(SELECT id FROM head WHERE n <= (SELECT n FROM size)))
 RETURNING id, event_id, body, tries, solo_tries, proves, received_at, recovered
 """  # noqa: S608 - the numbers are ours
-# The connection's last delivery is noted by the way, and deliveries are counted for diagnostics: in the same statement,
-# because every visit does it. How long they took is counted of first tries alone, so that no replay blurs it.
-_SETTLE: Final = """
-WITH noted AS (
+# The connection's last delivery is noted by the way, with the silence that it ends, and deliveries are counted for
+# diagnostics: in the same statement, because every visit does it. How long they took is counted of first tries alone,
+# so that no replay blurs it.
+_SETTLE: Final = f"""
+WITH silent AS ({SILENCE_ENDS}),
+noted AS (
     UPDATE integrations_connection
-    SET last_delivery_at = %(delivered_at)s,
+    SET last_delivery_at = %(until)s,
         signing_state = CASE WHEN %(proves)s THEN 'proven' ELSE signing_state END,
         signing_at = CASE WHEN %(proves)s THEN %(now)s ELSE signing_at END
-    WHERE workspace_id = %(ws)s AND id = %(delivered_to)s
+    WHERE workspace_id = %(ws)s AND id = %(connection)s
 ),
 settled AS (
     UPDATE integrations_inboxevent e
@@ -93,7 +96,7 @@ timed AS (
     ON CONFLICT (workspace_id, connection_id, hour, bucket) DO UPDATE SET count = l.count + excluded.count
 )
 SELECT event_id, event_type, reason FROM settled WHERE state = 'quarantined'
-"""
+"""  # noqa: S608 - no word of it comes from outside
 _MOVE: Final = """
 UPDATE integrations_inboxevent SET state = %s WHERE workspace_id = %s AND connection_id = %s AND state = %s
 """
@@ -183,8 +186,9 @@ def settle(
         "now": now,
         "rows": json.dumps(rows),
         "ids": [row["id"] for row in rows],
-        "delivered_to": delivered.connection_id if delivered else None,
-        "delivered_at": delivered.at if delivered else None,
+        "connection": delivered.connection_id if delivered else None,
+        "until": delivered.at if delivered else None,
+        "silent": SILENT_AFTER,
         "proves": bool(delivered and delivered.proves),
         "selftest": SELFTEST_PREFIX,
         "read": EVENT_PREFIX,

@@ -24,6 +24,7 @@ from integrations.models import Connection, ConnectionStatus, Gap, Recovery
 from . import failing
 from .client import Answer, ReadFailed, StripeReader
 from .events_wanted import REQUIRED_EVENTS
+from .freshness import heard
 from .intake import known_ids, put
 from .kinds import Kind
 from .pages import pages
@@ -184,6 +185,7 @@ class _Run:
         with transaction.atomic():
             if start < edge:
                 self._report(start, edge, now)
+            heard(self.row.workspace_id, self.stripe.pk, until, now)
             Recovery.objects.filter(workspace_id=self.row.workspace_id, pk=self.row.pk).update(read_until=until)
 
     def _report(self, starts: datetime, ends: datetime, now: datetime) -> None:

@@ -15,6 +15,7 @@ from pqintel.workspaces.tenancy import everywhere, scope
 
 EVENTS_KEPT: Final = timedelta(days=45)
 COUNTS_KEPT: Final = timedelta(days=31)
+"""Also of silences and of channels' outages: previews look back 30 days."""
 REFUSALS_KEPT: Final = timedelta(days=45)
 READS_KEPT: Final = timedelta(days=7)
 """Of questions that were answered or given up; those of a day are needed not to ask again."""
@@ -37,6 +38,8 @@ _COUNTS: Final = (
     ("DELETE FROM integrations_deliverycount WHERE workspace_id = %s AND hour < %s", COUNTS_KEPT),
     ("DELETE FROM integrations_deliverylag WHERE workspace_id = %s AND hour < %s", COUNTS_KEPT),
     ("DELETE FROM integrations_refuseddelivery WHERE workspace_id = %s AND hour < %s", REFUSALS_KEPT),
+    ("DELETE FROM integrations_silence WHERE workspace_id = %s AND ends < %s", COUNTS_KEPT),
+    ("DELETE FROM integrations_channeloutage WHERE workspace_id = %s AND ends < %s", COUNTS_KEPT),
     ("DELETE FROM integrations_read WHERE workspace_id = %s AND done_at < %s", READS_KEPT),
 )
 
@@ -64,7 +67,7 @@ def forget_events(now: datetime, *, batch: int = BATCH, most: int = MOST) -> int
 
 
 def forget_counts(now: datetime) -> int:
-    """Delete counts, refusals and closed questions that nobody looks at any more. Returns how many rows."""
+    """Delete counts, refusals, outages and closed questions that nobody looks at any more. Returns how many rows."""
     with everywhere("workspaces with a connection"):
         workspaces = [row[0] for row in _fetch(_CONNECTED, ())]
     return sum(
