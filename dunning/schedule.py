@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from billing.declines import Decline
+from billing.quiet import quiet_hours
 
 from .plan import FallsTo, Plan
 
@@ -141,27 +142,14 @@ def on_day(opened_at: datetime, days: int, zone: ZoneInfo) -> datetime:
 
 def allowed(at: datetime, plan: Plan) -> datetime:
     """The first instant from `at` on that lies in no quiet hours, by the clocks on the wall."""
-    if plan.quiet_from is None or plan.quiet_until is None or not is_quiet(at, plan):
-        return at
-    local = at.astimezone(plan.tz)
-    day = local.date()
-    # Where clocks are put back, the end of the quiet hours may come twice: the first one that is not over yet.
-    for ahead in (0, 1):
-        for fold in (0, 1):
-            end = datetime.combine(day + timedelta(days=ahead), plan.quiet_until, plan.tz).replace(fold=fold)
-            if (ends := end.astimezone(UTC)) > at and not is_quiet(ends, plan):
-                return ends
-    return at
+    quiet = quiet_hours(plan.quiet_from, plan.quiet_until, plan.tz)
+    return at if quiet is None else quiet.over(at)
 
 
 def is_quiet(at: datetime, plan: Plan) -> bool:
     """Whether an instant lies in the quiet hours."""
-    if plan.quiet_from is None or plan.quiet_until is None:
-        return False
-    wall: time = at.astimezone(plan.tz).time()
-    if plan.quiet_from < plan.quiet_until:
-        return plan.quiet_from <= wall < plan.quiet_until
-    return wall >= plan.quiet_from or wall < plan.quiet_until
+    quiet = quiet_hours(plan.quiet_from, plan.quiet_until, plan.tz)
+    return quiet is not None and quiet.hold(at)
 
 
 def _letters(plan: Plan, course: Course) -> list[Step]:
