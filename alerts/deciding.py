@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from billing.modes import Mode
 from billing.reacting import TOO_OLD
@@ -21,7 +22,7 @@ from pqintel.queue import Doorbell
 from . import course, machine, places, roster
 from .course import Step
 from .keeping import FINDINGS, Kept, keep, settings_of, state_of, without_undelivered
-from .machine import Decision, Settings, State
+from .machine import Decision, Settings, State, Why
 from .models import Outcome, Rule
 from .rules import HAPPENINGS, THRESHOLDS
 from .rules.base import Happened, Place, Words
@@ -92,8 +93,8 @@ class Judging:
         state = state_of(rule)
         return machine.without_cooldown(state) if rule.pk in self.undelivered else state
 
-    def settings(self, rule: Rule) -> Settings:
-        return settings_of(rule, channels=bool(self.channels[rule.pk]))
+    def settings(self, rule: Rule, zone: ZoneInfo) -> Settings:
+        return settings_of(rule, zone, channels=bool(self.channels[rule.pk]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def evaluate(
         watch.looked_at, watch.next_at, watch.version = now, now + LOOK_AGAIN, found.version
         watch.save(update_fields=["looked_at", "next_at", "version"])
         return Evaluated(watched=False)
-    rules = roster.enabled_rules(workspace_id, mode, kinds)
+    rules = roster.judged_rules(workspace_id, mode, kinds)
     judging, book = Judging.of(workspace_id, mode, rules, now), Book(found.place, now)
     ahead = [now + LOOK_AGAIN]
     for kind, some in groupby(sorted(rules, key=lambda rule: rule.kind), key=lambda rule: rule.kind):
@@ -142,7 +143,7 @@ def evaluate(
     if kinds is None:
         watch.looked_at, watch.next_at, watch.version = now, min(ahead), found.version
         watch.save(update_fields=["looked_at", "next_at", "version"])
-    return Evaluated(len(rules), len(book.findings), len(book.posts))
+    return Evaluated(sum(rule.enabled for rule in rules), len(book.findings), len(book.posts))
 
 
 def _judge(rules: Sequence[Rule], judging: Judging, book: Book, late_since: datetime | None) -> Iterable[datetime]:
@@ -153,7 +154,7 @@ def _judge(rules: Sequence[Rule], judging: Judging, book: Book, late_since: date
     judges = kind.judges(book.place, [rule.params for rule in rules], max(first, now - TOO_OLD), now)
     ahead: list[datetime] = []
     for rule, judge, start in zip(rules, judges, starts, strict=True):
-        state, settings = judging.state(rule), judging.settings(rule)
+        state, settings = judging.state(rule), judging.settings(rule, book.place.zone)
         steps: list[Step] = []
         if late_since is not None and isinstance(judge, FailuresJudge) and not state.firing:
             peak = judge.peak(late_since, start)
@@ -166,7 +167,7 @@ def _judge(rules: Sequence[Rule], judging: Judging, book: Book, late_since: date
         if found:  # something that lies before the last instant became known late
             steps, at = [*steps, *found], now
         key = _write_steps(rule, steps, judging, book)
-        book.kept.append(Kept(rule, state, at, key or rule.cooling_key))
+        book.kept.append(Kept.after(rule, state, at, key))
         wakes = (judge.wakes(now), machine.wakes(state, settings, now))
         ahead += [moment for moment in wakes if moment is not None]
     return ahead
@@ -175,6 +176,8 @@ def _judge(rules: Sequence[Rule], judging: Judging, book: Book, late_since: date
 def _write_steps(rule: Rule, steps: Sequence[Step], judging: Judging, book: Book) -> str:
     """Findings and messages of a threshold's steps. Returns the key of the last message that began a cooldown."""
     kind, cooling = THRESHOLDS[rule.kind], ""
+    if not rule.enabled:
+        steps = [Step(one, step.reading) for step in steps for one in _unsaid([step.decision])]
     for number, step in enumerate(steps):
         decision, reading = step.decision, step.reading
         words = kind.words(book.place, rule.params, reading, decision)
@@ -192,10 +195,10 @@ def _write_steps(rule: Rule, steps: Sequence[Step], judging: Judging, book: Book
 
 def _let_pass(rule: Rule, judging: Judging, book: Book) -> Iterable[datetime]:
     """Tell what a burst has left, once its minute is over."""
-    state, settings = judging.state(rule), judging.settings(rule)
+    state, settings = judging.state(rule), judging.settings(rule, book.place.zone)
     state, decisions = machine.lapse(state, settings, book.now)
     write_decisions(rule, decisions, {}, judging, book)
-    book.kept.append(Kept(rule, state, rule.stepped_at, rule.cooling_key))
+    book.kept.append(Kept.after(rule, state, rule.stepped_at, ""))
     wake = machine.wakes(state, settings, book.now)
     return [] if wake is None else [wake]
 
@@ -208,7 +211,7 @@ def write_decisions(
     Returns the key of the last message that began a cooldown.
     """
     kind, cooling = HAPPENINGS[rule.kind], ""
-    for decision in _gathered(decisions):
+    for decision in _gathered(decisions if rule.enabled else _unsaid(decisions)):
         if decision.group:
             words = kind.words_of_many(book.place, rule.params, decision)
             key = key_of(book.place.mode, rule, f"group:{int(decision.at.timestamp())}")
@@ -220,6 +223,12 @@ def write_decisions(
             book.say(rule, decision, words, key, judging.channels[rule.pk])
             cooling = cooling if decision.group else key
     return cooling
+
+
+def _unsaid(decisions: Iterable[Decision]) -> list[Decision]:
+    """What a rule that is off would have fired, as what it is: skipped. The rest of its course is nobody's affair."""
+    fired = (one for one in decisions if one.said and one.outcome == Outcome.FIRED)
+    return [replace(one, outcome=Outcome.SKIPPED, reason=Why.OFF, said=False) for one in fired]
 
 
 def _gathered(decisions: Sequence[Decision]) -> Iterable[Decision]:

@@ -29,6 +29,12 @@ SILENCES: Final = {
 """Hours, and how they are offered."""
 
 
+def _time(label: str, help_text: str = "") -> forms.TimeField:
+    widget = forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
+    errors = {"invalid": "This is no time of the day. Write it like 22:00."}
+    return forms.TimeField(label=label, required=False, widget=widget, help_text=help_text, error_messages=errors)
+
+
 class SpeakingForm(forms.Form):
     """When and where a rule speaks."""
 
@@ -47,6 +53,11 @@ class SpeakingForm(forms.Form):
         max_value=100,
         initial=0,
         help_text="0: as soon as the threshold is not passed any more. 20: when a fifth less is reached.",
+    )
+    quiet_from = _time("Quiet from")
+    quiet_until = _time(
+        "Quiet until",
+        "In the workspace’s time zone; nothing is said then, and what holds or waits is told afterwards. Empty: never.",
     )
     channels = forms.MultipleChoiceField(
         required=False, widget=forms.CheckboxSelectMultiple, help_text="None chosen: every channel of the workspace."
@@ -69,6 +80,16 @@ class SpeakingForm(forms.Form):
 
     def clean_name(self) -> str:
         return " ".join(str(self.cleaned_data["name"]).split())
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        begin, end = given.get("quiet_from"), given.get("quiet_until")
+        if not {"quiet_from", "quiet_until"} & set(self.errors):
+            if (begin is None) != (end is None):
+                self.add_error("quiet_from" if begin is None else "quiet_until", "Give both times, or none.")
+            elif begin is not None and begin == end:
+                self.add_error("quiet_until", "These are no hours at all. Choose another time, or leave both empty.")
+        return given
 
 
 @dataclass(frozen=True)
@@ -94,6 +115,8 @@ class RuleForm:
             cooldown_seconds=given["cooldown"] * 60,
             hysteresis=given.get("hysteresis", 0),
             test_mode=given["test_mode"],
+            quiet_from=given["quiet_from"],
+            quiet_until=given["quiet_until"],
             channels=tuple(given.get("channels", ())),
         )
 
@@ -114,6 +137,8 @@ def form_of(
         "severity": rule.severity,
         "cooldown": rule.cooldown_seconds // 60,
         "hysteresis": rule.hysteresis,
+        "quiet_from": rule.quiet_from,
+        "quiet_until": rule.quiet_until,
         "channels": list(chosen),
         "test_mode": rule.test_mode,
     }

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from billing.actions.bulk import Table, run, text, typed
 from billing.modes import Mode
+from billing.quiet import quiet_hours
 from integrations.models import Delivery, DeliveryState
 
 from .machine import Settings, State
@@ -44,6 +46,15 @@ class Kept:
     stepped_at: datetime | None
     cooling_key: str
 
+    @classmethod
+    def after(cls, rule: Rule, state: State, stepped_at: datetime | None, said: str) -> Kept:
+        """After some decisions; `said` is the key of the last message that began a cooldown, "" where none did.
+
+        Where a cooldown began without a message, the rule is off: it has no key then.
+        """
+        same = state.cooling_from is not None and state.cooling_from == rule.cooling_from
+        return cls(rule, state, stepped_at, said or (rule.cooling_key if same else ""))
+
 
 def state_of(rule: Rule) -> State:
     """What a rule remembers."""
@@ -65,9 +76,12 @@ def state_of(rule: Rule) -> State:
     )
 
 
-def settings_of(rule: Rule, *, channels: bool) -> Settings:
-    """What its owner chose about speaking."""
-    return Settings(rule.cooldown, rule.hysteresis, rule.test_mode, rule.silenced_until, channels)
+def settings_of(rule: Rule, zone: ZoneInfo, *, channels: bool) -> Settings:
+    """What its owner chose about speaking. One that is off is judged as if it could speak and were heard."""
+    quiet = quiet_hours(rule.quiet_from, rule.quiet_until, zone)
+    if not rule.enabled:
+        return Settings(rule.cooldown, rule.hysteresis, quiet)
+    return Settings(rule.cooldown, rule.hysteresis, quiet, rule.test_mode, rule.silenced_until, channels)
 
 
 def keep(workspace_id: int, mode: Mode, rows: Iterable[Kept]) -> None:

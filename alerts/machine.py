@@ -14,6 +14,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
+from billing.quiet import QuietHours
+
 from .models import Outcome
 
 BURST: Final = timedelta(minutes=1)
@@ -26,9 +28,11 @@ class Why(StrEnum):
 
     TEST_MODE = "The rule is muted: nothing is sent."
     SILENCED = "Silenced."
+    QUIET = "Quiet hours."
     COOLDOWN = "Cooldown: the last message was delivered not long ago."
     NO_CHANNEL = "No channel to send it to."
     GROUPED = "Grouped: told in one message with the others of that minute."
+    OFF = "The rule is off."
     NEVER_SAID = "Nothing had been said of it."
     ANEW = "Compared anew."
 
@@ -39,6 +43,7 @@ class Settings:
 
     cooldown: timedelta = timedelta(0)
     hysteresis: int = 0
+    quiet: QuietHours | None = None
     test_mode: bool = False
     silenced_until: datetime | None = None
     channels: bool = True
@@ -74,8 +79,8 @@ class State:
     """What a rule remembers. `told`: that it fires was said; `subjects` of what. `withheld` is the reason noted last.
 
     `cooling_from` is the instant of the message that the cooldown counts from; whoever keeps the state takes it away
-    when that message was not delivered. `burst_*`: when the running minute began, how many were said in it, how many
-    wait for its end, and their sums in minor units by currency.
+    when that message was not delivered. `burst_*`: when the running minute began (or the quiet hours that it leads
+    into), how many were said in it, how many wait for its end, and their sums in minor units by currency.
     """
 
     firing: bool = False
@@ -106,7 +111,7 @@ class Occurrence:
 class Decision:
     """What became of a reading or an occurrence. `said`: a message goes out. `key` is the occurrence's own.
 
-    `count` and `sums` are of an occurrence's group; `since` is when what recovers began.
+    `count` and `sums` are of an occurrence's group; `since` is when what recovers, or the group, began.
     """
 
     outcome: Outcome
@@ -145,34 +150,42 @@ def occur(
     """Tell a rule of an occurrence. Where a burst ended before it, that is said first."""
     at = occurrence.at
     state, before = lapse(state, settings, at)
-    if withheld := withheld_by(state, settings, at):
+    withheld = withheld_by(state, settings, at)
+    if withheld and withheld[1] != Why.QUIET:
         outcome, why = withheld
         return state, (*before, Decision(outcome, at, why, key=occurrence.key))
     if state.burst_from is None:
         state = replace(state, burst_from=at)
-    if state.burst_said >= said_in_a_burst:
+    if withheld or state.burst_said >= said_in_a_burst:
         sums = dict(state.burst_sums)
         if occurrence.amount is not None:
             sums[occurrence.currency] = sums.get(occurrence.currency, 0) + occurrence.amount
         state = replace(state, burst_held=state.burst_held + 1, burst_sums=sums)
-        return state, (*before, Decision(Outcome.SUPPRESSED, at, Why.GROUPED, key=occurrence.key))
+        why = Why.QUIET if withheld else Why.GROUPED
+        return state, (*before, Decision(Outcome.SUPPRESSED, at, why, key=occurrence.key))
     state = replace(state, burst_said=state.burst_said + 1, cooling_from=at, since=at)
     return state, (*before, Decision(Outcome.FIRED, at, said=True, key=occurrence.key))
 
 
 def lapse(state: State, settings: Settings, at: datetime) -> tuple[State, tuple[Decision, ...]]:
     """Let time pass: a burst that is over by then is told, if any of it waits."""
-    if state.burst_from is None or at < (end := state.burst_from + BURST):
+    if state.burst_from is None or at < (end := _burst_ends(state.burst_from, settings)):
         return state, ()
-    count, sums = state.burst_held, state.burst_sums
+    since, count, sums = state.burst_from, state.burst_held, state.burst_sums
     state = replace(state, burst_from=None, burst_said=0, burst_held=0, burst_sums={})
     if not count:
         return state, ()
     # No cooldown here: what waits belongs to the messages that began it.
     if withheld := withheld_by(replace(state, cooling_from=None), settings, end):
         outcome, why = withheld
-        return state, (Decision(outcome, end, why, count=count, sums=sums, group=True),)
-    return state, (Decision(Outcome.FIRED, end, said=True, count=count, sums=sums, group=True),)
+        return state, (Decision(outcome, end, why, since=since, count=count, sums=sums, group=True),)
+    return state, (Decision(Outcome.FIRED, end, said=True, since=since, count=count, sums=sums, group=True),)
+
+
+def _burst_ends(since: datetime, settings: Settings) -> datetime:
+    """When what waits since then is told: after a minute, and not in quiet hours."""
+    end = since + BURST
+    return end if settings.quiet is None else settings.quiet.over(end)
 
 
 def without_cooldown(state: State) -> State:
@@ -183,13 +196,15 @@ def without_cooldown(state: State) -> State:
 def wakes(state: State, settings: Settings, at: datetime) -> datetime | None:
     """The next instant after `at` at which time alone changes what a rule may say."""
     ends: list[datetime] = []
-    if state.firing and not state.told:
+    if state.firing and (not state.told or state.withheld):  # of what is told, something new may wait
         if state.cooling_from is not None:
             ends.append(state.cooling_from + settings.cooldown)
         if settings.silenced_until is not None:
             ends.append(settings.silenced_until)
+        if settings.quiet is not None:
+            ends.append(settings.quiet.over(at))
     if state.burst_held and state.burst_from is not None:
-        ends.append(state.burst_from + BURST)
+        ends.append(_burst_ends(state.burst_from, settings))
     return min((end for end in ends if end > at), default=None)
 
 
@@ -199,6 +214,8 @@ def withheld_by(state: State, settings: Settings, at: datetime) -> tuple[Outcome
         return Outcome.SKIPPED, Why.TEST_MODE
     if settings.silenced_until is not None and at < settings.silenced_until:
         return Outcome.SUPPRESSED, Why.SILENCED
+    if settings.quiet is not None and settings.quiet.hold(at):
+        return Outcome.SUPPRESSED, Why.QUIET
     if state.cooling_from is not None and at < state.cooling_from + settings.cooldown:
         return Outcome.SUPPRESSED, Why.COOLDOWN
     if not settings.channels:

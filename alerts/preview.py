@@ -1,8 +1,9 @@
 """What a rule would have said in the last thirty days, had it been there: asked before it is saved (P26).
 
 The machine that judges live is shown the same instants in the same order, over what is kept of that time: failures,
-MRR spans, daily sums, history. Every message is taken as delivered, so cooldowns run; the rule is taken as neither
-muted nor silenced. What is known now counts as known when it happened: late events, and what was read after connecting.
+MRR spans, daily sums, history, silences, outages of channels. Every message is taken as delivered, so cooldowns run;
+the rule is taken as neither muted nor silenced. What is known now counts as known when it happened: late events, what
+was read after connecting, rates that were imported later.
 """
 
 from __future__ import annotations
@@ -19,10 +20,9 @@ from billing.modes import Mode
 from . import course, places
 from .machine import Decision, Reading, Settings, State
 from .models import Outcome, RuleKind
-from .past import lines_between, tiers_then
-from .rules import HAPPENINGS, KINDS, THRESHOLDS
-from .rules.base import Heard, Params, Place
-from .rules.event import TIERS
+from .past import lines_between
+from .rules import HAPPENINGS, THRESHOLDS
+from .rules.base import Happened, Heard, Params, Place
 
 REACHES_BACK: Final = timedelta(days=30)
 MOST: Final = 5_000
@@ -80,10 +80,6 @@ class Preview:
         return len(self.said) - len(self.fired)
 
 
-class NotKept(Exception):  # noqa: N818 - it names what is so
-    """Of what this kind of rule looks at, the past is not kept."""
-
-
 def preview(
     workspace_id: int,
     mode: Mode,
@@ -100,17 +96,15 @@ def preview(
 
     Args:
         params: as the kind's form cleans them.
-        settings: cooldown and hysteresis count; muting, silence and channels do not.
+        settings: cooldown, hysteresis and quiet hours count; muting, silence and channels do not.
         most: so many lines or instants are judged at most, the newest.
-
-    Raises:
-        NotKept: the kind judges only the present.
     """
-    if not KINDS[kind].previewed:
-        raise NotKept
-    found = places.find(workspace_id, mode, now).place
+    asked = places.find(workspace_id, mode, now)
+    found = asked.place
     place = replace(found, held_back="", connected_at=_ALWAYS)
-    chosen = Settings(cooldown=settings.cooldown, hysteresis=settings.hysteresis)
+    if not asked.watched:  # nobody listens, so nobody would have been told that nothing comes
+        place = replace(place, heard_at=None, pending_since=None)
+    chosen = Settings(cooldown=settings.cooldown, hysteresis=settings.hysteresis, quiet=settings.quiet)
     since = now - REACHES_BACK
     judge = _of_threshold if kind in THRESHOLDS else _of_happening
     judged = judge(place, kind, params, chosen, since, now, most)
@@ -164,13 +158,13 @@ def _of_happening(
     place: Place, name: RuleKind, params: Params, settings: Settings, since: datetime, now: datetime, most: int
 ) -> _Judged:
     kind = HAPPENINGS[name]
-    lines = lines_between(place, params.get("kinds", kind.lines), since, now, most)
+    lines = lines_between(place, kind.listens_to(params), since, now, most)
     if len(lines) > most:
         since = lines[0].happened_at
         lines = [line for line in lines if line.happened_at > since]
-    looked_up = {TIERS: tiers_then(place, lines)} if params.get("tier") else {}
-    heard = Heard(place, lines, looked_up)
-    happened = {one.occurrence.key: one for one in kind.happened(heard, params)}
+    happened: dict[str, Happened] = {}
+    for one in kind.happened(Heard(place, lines), params):
+        happened.setdefault(one.occurrence.key, one)  # told once, the first time
     occurrences = sorted((one.occurrence for one in happened.values()), key=lambda occurrence: occurrence.at)
     _, decisions = course.follow_occurrences(occurrences, State(), settings, now)
 

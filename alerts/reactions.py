@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -43,7 +43,7 @@ def tell(news: News) -> None:
     came = {line.kind for line in news.lines}
     rules = [
         rule
-        for rule in roster.enabled_rules(news.workspace_id, news.mode, HAPPENINGS)
+        for rule in roster.judged_rules(news.workspace_id, news.mode, HAPPENINGS)
         if not came.isdisjoint(HAPPENINGS[rule.kind].listens_to(rule.params))
     ]
     if not rules:
@@ -55,11 +55,12 @@ def tell(news: News) -> None:
     known = _known(news, rules, told)
     wakes: list[datetime] = []
     for rule in rules:
-        new = [
-            one for one in told.get(rule.pk, ()) if deciding.key_of(news.mode, rule, one.occurrence.key) not in known
-        ]
+        new: dict[str, Happened] = {}
+        for one in told.get(rule.pk, ()):
+            if deciding.key_of(news.mode, rule, one.occurrence.key) not in known:
+                new.setdefault(one.occurrence.key, one)
         wakes += _hear(rule, new, judging, book)
-        if late.lines and (old := HAPPENINGS[rule.kind].happened(late, rule.params)):
+        if rule.enabled and late.lines and (old := HAPPENINGS[rule.kind].happened(late, rule.params)):
             _note_late(rule, old, judging, book)
     book.write()
     if wakes and (watch.next_at is None or min(wakes) < watch.next_at):
@@ -87,20 +88,19 @@ def judge_numbers(news: News) -> None:
         transaction.on_commit(lambda: deciding.bell.ring(lane))
 
 
-def _hear(rule: Rule, new: Sequence[Happened], judging: Judging, book: Book) -> list[datetime]:
-    """Tell one rule of what happened. Gives when time alone will change something."""
-    state, settings = judging.state(rule), judging.settings(rule)
-    happened = {one.occurrence.key: one for one in new}
-    occurrences = _in_order(new, rule.stepped_at, book.now)
+def _hear(rule: Rule, happened: dict[str, Happened], judging: Judging, book: Book) -> list[datetime]:
+    """Tell one rule of what happened, by what names it. Gives when time alone will change something."""
+    state, settings = judging.state(rule), judging.settings(rule, book.place.zone)
+    occurrences = _in_order(happened.values(), rule.stepped_at, book.now)
     state, decisions = course.follow_occurrences(occurrences, state, settings, book.now)
     key = deciding.write_decisions(rule, decisions, happened, judging, book)
     at = occurrences[-1].at if occurrences else rule.stepped_at
-    book.kept.append(Kept(rule, state, at, key or rule.cooling_key))
+    book.kept.append(Kept.after(rule, state, at, key))
     wake = machine.wakes(state, settings, book.now)
     return [] if wake is None else [wake]
 
 
-def _in_order(new: Sequence[Happened], after: datetime | None, now: datetime) -> list[Occurrence]:
+def _in_order(new: Iterable[Happened], after: datetime | None, now: datetime) -> list[Occurrence]:
     """The occurrences at the instants at which the rule hears of them: these never go back."""
     heard, at = [], after
     for one in sorted((happened.occurrence for happened in new), key=lambda occurrence: occurrence.at):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any, Final
 
 from django.db import transaction
@@ -25,7 +25,10 @@ class CannotAdd(Exception):  # noqa: N818 - it names the outcome
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A rule as somebody asks for it. `channels` are keys; none = every channel of the workspace."""
+    """A rule as somebody asks for it. `channels` are keys; none = every channel of the workspace.
+
+    Quiet hours are local times of the workspace, both or none.
+    """
 
     name: str
     params: Mapping[str, Any]
@@ -33,6 +36,8 @@ class Wanted:
     cooldown_seconds: int
     hysteresis: int
     test_mode: bool
+    quiet_from: time | None = None
+    quiet_until: time | None = None
     channels: Collection[str] = field(default_factory=tuple)
 
 
@@ -59,9 +64,12 @@ def rules_of(workspace_id: int, mode: Mode, now: datetime) -> list[Rule]:
     return list(_rules(workspace_id, mode).order_by("number"))
 
 
-def enabled_rules(workspace_id: int, mode: Mode, kinds: Iterable[str] | None = None) -> list[Rule]:
-    """The rules that are to be judged, by number; those of some kinds, if any are named."""
-    rows = _rules(workspace_id, mode).filter(enabled=True)
+def judged_rules(workspace_id: int, mode: Mode, kinds: Iterable[str] | None = None) -> list[Rule]:
+    """The rules that are to be judged, by number; those of some kinds, if any are named.
+
+    Those that are off too: what they would have said is written down as skipped.
+    """
+    rows = _rules(workspace_id, mode)
     return list((rows if kinds is None else rows.filter(kind__in=list(kinds))).order_by("number"))
 
 
@@ -127,6 +135,8 @@ def enable(rule: Rule, enabled: bool, *, by: str, now: datetime) -> None:
         return
     row.enabled, row.changed_by, row.changed_at = enabled, by, now
     row.state, row.since, row.stepped_at, row.last_value, row.memory = RuleState.NORMAL, None, now, None, {}
+    if not row.cooling_key:  # the cooldown of something that it would have said while it was off
+        row.cooling_from = None
     row.save()
     _wake(row, now)
 
@@ -168,6 +178,7 @@ def _locked(rule: Rule, now: datetime) -> Rule:
 def _set(row: Rule, wanted: Wanted, by: str, now: datetime) -> None:
     row.name, row.params, row.severity = wanted.name, dict(wanted.params), wanted.severity
     row.cooldown_seconds, row.hysteresis, row.test_mode = wanted.cooldown_seconds, wanted.hysteresis, wanted.test_mode
+    row.quiet_from, row.quiet_until = wanted.quiet_from, wanted.quiet_until
     row.changed_by, row.changed_at = by, now
 
 

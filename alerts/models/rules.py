@@ -46,7 +46,9 @@ class Rule(BillingModel):
     `number` counts within workspace and mode, and URLs are named by it. `params` are the kind's own, as its form cleans
     them. `cooldown_seconds` begins when a message was delivered; `hysteresis` is how many percent of the threshold a
     value must come back before it counts as recovered. In `test_mode` findings are written down and nothing is sent.
-    A removed rule stays, because its findings are history.
+    From `quiet_from` to `quiet_until` (local times of the workspace, both or none) nothing is said; what holds or waits
+    then is told afterwards. What a rule that is not `enabled` would have said is written down as skipped. A removed
+    rule stays, because its findings are history.
 
     The lower half is the state of `alerts.machine`, written by `alerts.deciding` alone: `stepped_at` is the last
     instant that was judged, `cooling_from` that of the message which the cooldown counts from, `cooling_key` the key
@@ -61,6 +63,8 @@ class Rule(BillingModel):
     cooldown_seconds = models.PositiveIntegerField(default=0)
     hysteresis = models.PositiveSmallIntegerField(default=0)
     test_mode = models.BooleanField(default=False)
+    quiet_from = models.TimeField(null=True)
+    quiet_until = models.TimeField(null=True)
     enabled = models.BooleanField(default=True)
     silenced_until = models.DateTimeField(null=True)
     silenced_by = models.TextField(blank=True, default="")

@@ -85,8 +85,6 @@ class Threshold(ABC):
     kind: ClassVar[RuleKind]
     form: ClassVar[type[ParamsForm]]
     about: ClassVar[str]
-    previewed: ClassVar[bool]
-    """Whether the past can be judged: its timeline is kept."""
     graded: ClassVar[bool] = True
     """Whether a value can come back by degrees, so that a hysteresis means something."""
 
@@ -127,7 +125,6 @@ class Happening(ABC):
     kind: ClassVar[RuleKind]
     form: ClassVar[type[ParamsForm]]
     about: ClassVar[str]
-    previewed: ClassVar[bool]
     lines: ClassVar[tuple[str, ...]]
     """The kinds of history that it looks at."""
 

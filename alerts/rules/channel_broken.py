@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from alerts.machine import Decision, Reading
 from alerts.models import Outcome, RuleKind
-from integrations.models import Channel, ChannelState
+from integrations.channels.outages import Outage, outages_between
 
 from .base import Params, ParamsForm, Place, Threshold, Words
 from .writing import settings_page
@@ -21,16 +21,19 @@ class Form(ParamsForm):
 
 @dataclass(frozen=True)
 class ChannelsJudge:
-    """The channels that are broken now, by key: name and reason."""
+    """The times in which channels were broken."""
 
-    broken: Mapping[str, tuple[str, str]]
+    outages: Sequence[Outage]
 
     def instants(self, after: datetime, until: datetime) -> Sequence[datetime]:
-        return ()
+        moments = {moment for one in self.outages for moment in (one.starts, one.ends) if moment is not None}
+        return sorted(moment for moment in moments if after < moment <= until)
 
     def reading(self, at: datetime) -> Reading:
-        facts = dict(self.broken.values())
-        return Reading(Decimal(len(self.broken)), Decimal(0), subjects=frozenset(self.broken), facts=facts)
+        broken = [one for one in self.outages if one.starts <= at and (one.ends is None or at < one.ends)]
+        subjects = frozenset(str(one.channel) for one in broken)
+        facts = {one.name: one.reason for one in broken}
+        return Reading(Decimal(len(broken)), Decimal(0), subjects=subjects, facts=facts)
 
     def wakes(self, now: datetime) -> datetime | None:
         return None
@@ -40,16 +43,13 @@ class ChannelBroken(Threshold):
     kind = RuleKind.CHANNEL_BROKEN
     form = Form
     about = "A channel of this workspace does not take messages any more."
-    previewed = False
     graded = False
 
     def judges(
         self, place: Place, params: Sequence[Params], after: datetime, until: datetime
     ) -> Sequence[ChannelsJudge]:
-        rows = Channel.objects.filter(
-            workspace_id=place.workspace_id, removed_at=None, state=ChannelState.BROKEN
-        ).order_by("number")
-        found = {str(key): (name, reason) for key, name, reason in rows.values_list("pk", "name", "reason")}
+        """One query."""
+        found = outages_between(place.workspace_id, after, until)
         return [ChannelsJudge(found) for _ in params]
 
     def summary(self, params: Params) -> str:

@@ -78,7 +78,6 @@ class ChurnRate(Threshold):
     kind = RuleKind.CHURN_RATE
     form = Form
     about = "Subscriber churn of the last 30 days, judged when a day is over."
-    previewed = True
 
     def judges(self, place: Place, params: Sequence[Params], after: datetime, until: datetime) -> Sequence[ChurnJudge]:
         """Two queries, and none while no day is over."""

@@ -10,16 +10,22 @@ from django import forms
 from alerts.machine import Decision, Occurrence
 from alerts.models import RuleKind
 from billing import story
-from billing.models import Access, HistoryEntry
+from billing.actions.gaps import GAP
+from billing.models import HistoryEntry
 from billing.names import customer_labels
 
 from .base import Happened, Happening, Heard, Params, ParamsForm, Place, Words
 from .fields import MinimumsField
 from .payment_failed import reaches
-from .writing import amount, at_stripe, customer_page, moment, page, sums
+from .tiers import tiers_around
+from .writing import amount, at_stripe, customer_page, meanwhile, moment, page, sums
 
 KINDS: Final = (*story.SHOWN, "customer.created", "invoice.status_changed", "payment.succeeded")
 NAMES: Final = "customer names"
+_LOST: Final = (
+    "Stripe lists events for 30 days; these were not delivered, and could not be read in time.",
+    "State is right again once it was compared with Stripe; what happened in between is not known.",
+)
 TIERS: Final = "customer tiers"
 
 
@@ -43,7 +49,9 @@ class Form(ParamsForm):
         "currency, are left out.",
     )
     tier = forms.CharField(
-        required=False, max_length=40, help_text="The key of a tier: only customers who have it now. Empty: any."
+        required=False,
+        max_length=40,
+        help_text="The key of a tier: only customers who had it then, just before or from then on. Empty: any.",
     )
     customer = forms.CharField(
         required=False, max_length=255, help_text="A customer’s id at Stripe, cus_…: only this one. Empty: any."
@@ -58,19 +66,18 @@ class Event(Happening):
     kind = RuleKind.EVENT
     form = Form
     about = "Something in the history of billing, if you like only from an amount, for a tier, or for one customer."
-    previewed = True
     lines = KINDS
 
     def listens_to(self, params: Params) -> Collection[str]:
         return set(params["kinds"])
 
     def happened(self, heard: Heard, params: Params) -> Sequence[Happened]:
-        """Two queries at most for a batch, however many rules look at it."""
+        """Three queries at most for a batch, however many rules look at it."""
         kinds = set(params["kinds"])
         wanted = [line for line in heard.lines if line.kind in kinds and _meets(line, params)]
         if params["tier"] and wanted:
             tiers = _tiers(heard)
-            wanted = [line for line in wanted if tiers.get(line.pk) == params["tier"]]
+            wanted = [line for line in wanted if params["tier"] in tiers.get(line.pk, ())]
         return happenings(heard, wanted)
 
     def summary(self, params: Params) -> str:
@@ -113,6 +120,10 @@ def words_of_line(place: Place, happened: Happened) -> Words:
         ("Detail", told.detail),
         ("At", moment(line.happened_at, place)),
     ]
+    if line.kind == GAP:
+        return Words(
+            told.title, _LOST, (("Days", told.detail),), page(place, "integrations:drift", "Compare with Stripe")
+        )
     return Words(
         title=f"{told.title}: {told.customer_label}" if told.customer_label else told.title,
         fields=tuple((label, value) for label, value in fields if value),
@@ -124,7 +135,10 @@ def words_of_line(place: Place, happened: Happened) -> Words:
 def words_of_the_rest(place: Place, decision: Decision) -> Words:
     together = (f"Together {sums(decision.sums)}.",) if decision.sums else ()
     return Words(
-        f"And {decision.count} more within a minute", together, (), page(place, "billing:history", "See the history")
+        f"And {decision.count} more {meanwhile(decision)}",
+        together,
+        (),
+        page(place, "billing:history", "See the history"),
     )
 
 
@@ -145,15 +159,9 @@ def _meets(line: HistoryEntry, params: Params) -> bool:
     return reaches(params["minimums"], *_amount(line))
 
 
-def _tiers(heard: Heard) -> Mapping[int, str | None]:
-    """The tiers that the customers of a batch have now, by the key of the line."""
+def _tiers(heard: Heard) -> Mapping[int, frozenset[str | None]]:
+    """The tiers that the customers of a batch had then, by the key of the line."""
     if TIERS not in heard.looked_up:
-        rows = Access.objects.filter(
-            workspace_id=heard.place.workspace_id,
-            mode=heard.place.mode,
-            customer__in={line.customer for line in heard.lines if line.customer},
-        )
-        tiers = dict(rows.values_list("customer", "tier"))
-        heard.looked_up[TIERS] = {line.pk: tiers.get(line.customer or "") for line in heard.lines}
-    found: Mapping[int, str | None] = heard.looked_up[TIERS]
+        heard.looked_up[TIERS] = tiers_around(heard.place, heard.lines)
+    found: Mapping[int, frozenset[str | None]] = heard.looked_up[TIERS]
     return found

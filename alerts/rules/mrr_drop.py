@@ -1,7 +1,9 @@
 """MRR drops: against the beginning of the workspace's day, or against so many hours ago.
 
 Both sides of the comparison are MRR spans (billing_mrrspan) at two instants, converted at one and the same rate where
-there are several currencies: what rates do is never a drop.
+there are several currencies: what rates do is never a drop. It is the rate of the day before (UTC), because the bank
+publishes a day's in its afternoon: so what is judged at an instant and what a preview says of it later are the same,
+unless rates are imported more than some hours late.
 """
 
 from __future__ import annotations
@@ -162,8 +164,8 @@ class DropJudge:
         return ""
 
     def _sum(self, second: datetime, rates_of: datetime, currency: str) -> Decimal:
-        """MRR at an instant, at the rates of the day of another one. Raises `MissingRate`."""
-        day, whole = rates_of.astimezone(self.zone).date(), Decimal(0)
+        """MRR at an instant, at the rates of the day before another one. Raises `MissingRate`."""
+        day, whole = (rates_of.astimezone(UTC) - DAY).date(), Decimal(0)
         for own, steps in self.steps.items():
             standing = steps.at(int(second.timestamp()))
             if standing:
@@ -175,7 +177,6 @@ class MrrDrop(Threshold):
     kind = RuleKind.MRR_DROP
     form = Form
     about = "MRR falls by a percentage or an amount, within a day or some hours. Exchange rates never make it fall."
-    previewed = True
 
     def judges(self, place: Place, params: Sequence[Params], after: datetime, until: datetime) -> Sequence[DropJudge]:
         """Two queries at most, whatever the number of rules."""
@@ -184,7 +185,7 @@ class MrrDrop(Threshold):
         steps = _steps(place, since, until + DAY)
         currencies = {*steps, *filter(None, [place.reporting])}
         several = len(currencies) > 1 and not all(one["currency"] for one in params)
-        rates = rates_between(currencies, since.date(), (until + DAY).date()) if several else Rates({})
+        rates = rates_between(currencies, (since - DAY).date(), until.date()) if several else Rates({})
         return [
             DropJudge(
                 steps={c: s for c, s in steps.items() if not one["currency"] or c == one["currency"]},

@@ -18,7 +18,7 @@ from billing.names import customer_labels, plan_names
 
 from .base import Happened, Happening, Heard, Params, ParamsForm, Place, Words
 from .fields import MinimumsField, minor
-from .writing import amount, at_stripe, customer_page, moment, page, sums
+from .writing import amount, at_stripe, customer_page, meanwhile, moment, page, sums
 
 _MEANS: Final = dict(DECLINES)
 LOOKED_UP: Final = "failures"
@@ -51,7 +51,6 @@ class PaymentFailed(Happening):
     kind = RuleKind.PAYMENT_FAILED
     form = Form
     about = "Each failed payment at once; more than five within a minute in one message."
-    previewed = True
     lines = (INVOICE_FAILED, PAYMENT_FAILED)
 
     def happened(self, heard: Heard, params: Params) -> Sequence[Happened]:
@@ -92,7 +91,8 @@ class PaymentFailed(Happening):
         )
 
     def words_of_many(self, place: Place, params: Params, decision: Decision) -> Words:
-        title = f"And {decision.count} more failed payment{'' if decision.count == 1 else 's'} within a minute"
+        failed = f"failed payment{'' if decision.count == 1 else 's'}"
+        title = f"And {decision.count} more {failed} {meanwhile(decision)}"
         return Words(
             title, (f"Together {sums(decision.sums)}.",), (), page(place, "billing:payments", "See the payments")
         )

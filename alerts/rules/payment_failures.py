@@ -97,7 +97,6 @@ class PaymentFailures(Threshold):
     kind = RuleKind.PAYMENT_FAILURES
     form = Form
     about = "More failed payments than usual within a time, by their number or by what they come to."
-    previewed = True
 
     def judges(
         self, place: Place, params: Sequence[Params], after: datetime, until: datetime

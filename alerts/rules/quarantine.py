@@ -10,7 +10,7 @@ from billing.actions.feed import EventStep
 
 from .base import Happened, Happening, Heard, Params, ParamsForm, Place, Words
 from .event import happenings
-from .writing import moment, page
+from .writing import meanwhile, moment, page
 
 
 class Form(ParamsForm):
@@ -21,7 +21,6 @@ class Quarantine(Happening):
     kind = RuleKind.QUARANTINE
     form = Form
     about = "An event of Stripe’s could not be processed and was set aside. The others go on."
-    previewed = True
     lines = (str(EventStep.QUARANTINED),)
 
     def happened(self, heard: Heard, params: Params) -> Sequence[Happened]:
@@ -47,5 +46,6 @@ class Quarantine(Happening):
         )
 
     def words_of_many(self, place: Place, params: Params, decision: Decision) -> Words:
-        title = f"And {decision.count} more event{'' if decision.count == 1 else 's'} set aside within a minute"
+        events = f"event{'' if decision.count == 1 else 's'}"
+        title = f"And {decision.count} more {events} set aside {meanwhile(decision)}"
         return Words(title, link=page(place, "integrations:diagnostics", "Open the diagnostics"))

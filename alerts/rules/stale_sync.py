@@ -2,57 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Self
 
 from alerts.machine import Decision, Reading
 from alerts.models import Outcome, RuleKind
+from integrations.stripe.freshness import Behind, behind_between
 
 from .base import Params, ParamsForm, Place, Threshold, Words
 from .fields import WholeField
 from .writing import lasting, moment, page
 
+_SECOND = timedelta(seconds=1)
+
 
 class Form(ParamsForm):
     minutes = WholeField(
         label="For more than (minutes)",
-        min_value=10,
+        min_value=10,  # shorter silences are not kept
         max_value=7 * 1440,
         help_text="Stripe’s list of events is read every five minutes.",
     )
 
 
 @dataclass(frozen=True)
-class SyncJudge:
-    """What is known now of how far Stripe is known; of the past nothing is kept."""
+class Standstills:
+    """Times in which nothing went on, by their ends; `now` is the beginning of one that is not over, if there is one.
 
-    heard_at: datetime | None
-    pending_since: datetime | None
+    `earliest[i]` is the first beginning of all from the i-th on.
+    """
+
+    times: Sequence[Behind]
+    earliest: Sequence[datetime]
+    now: datetime | None
+
+    @classmethod
+    def of(cls, times: Sequence[Behind], now: datetime | None) -> Self:
+        earliest: list[datetime] = []
+        for one in reversed(times):
+            earliest.append(min([one.since, *earliest[-1:]]))
+        return cls(times, earliest[::-1], now)
+
+    def since(self, at: datetime) -> datetime | None:
+        """The beginning of what stood still at an instant; None: all went on."""
+        place = bisect_right(self.times, at, key=lambda one: one.ends)
+        begun = [moment for moment in (*self.earliest[place : place + 1], self.now) if moment is not None]
+        return min((moment for moment in begun if moment <= at), default=None)
+
+    def instants(self, limit: timedelta) -> Iterable[datetime]:
+        """When a time becomes longer than the limit by a second, and when it ends."""
+        for one in self.times:
+            if one.since + limit + _SECOND < one.ends:
+                yield one.since + limit + _SECOND
+            yield one.ends
+        if self.now is not None:
+            yield self.now + limit + _SECOND
+
+
+@dataclass(frozen=True)
+class SyncJudge:
+    """How far Stripe was known, and since when something waited. A value is whole seconds."""
+
+    heard: Standstills
+    waits: Standstills
     limit: timedelta
 
     def instants(self, after: datetime, until: datetime) -> Sequence[datetime]:
-        return sorted({moment for moment in self._ends() if after < moment <= until})
+        return sorted({moment for moment in self._all() if after < moment <= until})
 
     def reading(self, at: datetime) -> Reading:
-        known = [since for since in (self.heard_at, self.pending_since) if since is not None]
-        behind = max((at - since for since in known), default=None)
-        facts = {}
-        if self.heard_at is not None:
-            facts["heard"] = self.heard_at.isoformat()
-        if self.pending_since is not None:
-            facts["pending"] = self.pending_since.isoformat()
-        seconds = None if behind is None else Decimal(int(behind.total_seconds()))
-        return Reading(seconds, Decimal(int(self.limit.total_seconds())), facts=facts)
+        limit = Decimal(int(self.limit.total_seconds()))
+        if self.heard.now is self.waits.now is None and not self.heard.times and not self.waits.times:
+            return Reading(None, limit)
+        heard, waits = self.heard.since(at), self.waits.since(at)
+        behind = max((at - since for since in (heard, waits) if since is not None), default=timedelta(0))
+        facts = {"heard": heard, "pending": waits}
+        told = {name: since.isoformat() for name, since in facts.items() if since is not None}
+        return Reading(Decimal(int(behind.total_seconds())), limit, facts=told)
 
     def wakes(self, now: datetime) -> datetime | None:
-        return min((moment for moment in self._ends() if moment > now), default=None)
+        return min((moment for moment in self._all() if moment > now), default=None)
 
-    def _ends(self) -> Sequence[datetime]:
-        """When the limit is passed: a second later, for it is met when it is more."""
-        known = (since for since in (self.heard_at, self.pending_since) if since is not None)
-        return [(since + self.limit + timedelta(seconds=1)).replace(microsecond=0) for since in known]
+    def _all(self) -> Iterable[datetime]:
+        yield from self.heard.instants(self.limit)
+        yield from self.waits.instants(self.limit)
 
 
 class StaleSync(Threshold):
@@ -61,13 +98,14 @@ class StaleSync(Threshold):
     about = (
         "Nothing was heard of Stripe for a while, or what it sent waits. Alerts about numbers are held back meanwhile."
     )
-    previewed = False
     graded = False
 
     def judges(self, place: Place, params: Sequence[Params], after: datetime, until: datetime) -> Sequence[SyncJudge]:
-        return [
-            SyncJudge(place.heard_at, place.pending_since, timedelta(minutes=int(one["minutes"]))) for one in params
-        ]
+        """One query."""
+        past = behind_between(place.workspace_id, place.mode, after, until)
+        heard = Standstills.of([one for one in past if not one.waited], place.heard_at)
+        waits = Standstills.of([one for one in past if one.waited], place.pending_since)
+        return [SyncJudge(heard, waits, timedelta(minutes=int(one["minutes"]))) for one in params]
 
     def summary(self, params: Params) -> str:
         return f"Nothing known of Stripe for more than {params['minutes']} minutes"

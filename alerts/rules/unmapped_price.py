@@ -23,7 +23,6 @@ class UnmappedPrice(Happening):
     kind = RuleKind.UNMAPPED_PRICE
     form = Form
     about = "Somebody pays for a price that no tier was given to. Told once for each price."
-    previewed = True
     lines = ("price.unmapped",)
 
     def happened(self, heard: Heard, params: Params) -> Sequence[Happened]:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
+from alerts.machine import BURST, Decision
 from billing.money import Money
 from integrations.channels import Link
 from pqintel.ui import figures, moments
@@ -75,6 +76,12 @@ def span(minutes: int) -> str:
     if minutes % 60 == 0:
         return f"{minutes // 60} hours"
     return "a minute" if minutes == 1 else f"{minutes} minutes"
+
+
+def meanwhile(decision: Decision) -> str:
+    """When those of a group happened: what follows "and 3 more"."""
+    short = decision.since is None or decision.at - decision.since <= BURST
+    return "within a minute" if short else "in the quiet hours"
 
 
 def lasting(time: timedelta) -> str:

@@ -16,7 +16,7 @@ from billing.modes import Mode
 from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.tenancy import everywhere, scoped_transaction
 
-# Numbers have changed, time is up, or a channel changed its state since somebody looked.
+# Since somebody looked numbers have changed, time is up, a channel changed its state, or a silence ended.
 _DUE: Final = """
 SELECT c.workspace_id, c.mode FROM integrations_connection c
 LEFT JOIN alerts_watch w ON w.workspace_id = c.workspace_id AND w.mode = c.mode
@@ -25,6 +25,9 @@ WHERE c.status IN ('connected', 'broken') AND (
     w.looked_at IS NULL OR w.next_at <= %(now)s OR w.version < coalesce(s.version, 0)
     OR EXISTS (
         SELECT FROM integrations_channel h WHERE h.workspace_id = c.workspace_id AND h.since > w.looked_at
+    ) OR EXISTS (
+        SELECT FROM integrations_silence q
+        WHERE q.workspace_id = c.workspace_id AND q.mode = c.mode AND q.ends > w.looked_at
     )
 )
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -19,6 +20,7 @@ from alerts.models import Rule, RuleKind
 from alerts.preview import Preview, preview
 from alerts.rules import KINDS
 from billing.modes import Mode
+from billing.quiet import quiet_hours
 from integrations.channels.roster import channels_of
 from pqintel.workspaces.http import MemberRequest
 from pqintel.workspaces.permissions import needs
@@ -161,24 +163,21 @@ def _form(
     foreseen: Preview | None = None,
 ) -> HttpResponse:
     template = "alerts/_rule_form.html" if request.htmx else "alerts/rule_form.html"
-    kind = KINDS[form.kind]
     context = {
         "form": form,
         "rule": found,
         "kind": form.kind,
-        "about": kind.about,
-        "previewed": kind.previewed,
+        "about": KINDS[form.kind].about,
         "preview": foreseen,
     }
     return render(request, template, context, status=status)
 
 
-def _foreseen(request: MemberRequest, mode: Mode, form: RuleForm) -> Preview | None:
-    """What the rule of a valid form would have said; None where its kind knows only the present."""
-    if not KINDS[form.kind].previewed:
-        return None
-    wanted = form.wanted
-    settings = Settings(timedelta(seconds=wanted.cooldown_seconds), wanted.hysteresis)
+def _foreseen(request: MemberRequest, mode: Mode, form: RuleForm) -> Preview:
+    """What the rule of a valid form would have said."""
+    wanted, zone = form.wanted, ZoneInfo(request.workspace.timezone)
+    quiet = quiet_hours(wanted.quiet_from, wanted.quiet_until, zone)
+    settings = Settings(timedelta(seconds=wanted.cooldown_seconds), wanted.hysteresis, quiet)
     return preview(request.workspace.pk, mode, form.kind, wanted.params, settings, timezone.now())
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from alerts.deciding import Evaluated, evaluate
 from alerts.defaults import EDITION
-from alerts.models import Finding, Rule
+from alerts.models import Finding, Outcome, Rule
+from alerts.preview import Said
 from alerts.reactions import judge_failures, tell
 from billing.models import HistoryEntry
 from billing.modes import Mode
@@ -41,7 +42,7 @@ class Stage:
             workspace=self.workspace, mode=mode, connected_at=NOON - timedelta(days=10), last_delivery_at=at(9999)
         )
         self.recovery = RecoveryFactory(connection=self.connection, workspace=self.workspace, read_until=at(9999))
-        WatchFactory(workspace=self.workspace, mode=mode, defaults=EDITION)
+        self.watch = WatchFactory(workspace=self.workspace, mode=mode, defaults=EDITION)
         self.channel: Channel = ChannelFactory(workspace=self.workspace, name="#billing", number=1)
 
     def rule(self, kind: str, params: dict[str, Any] | None = None, **of_rule: Any) -> Rule:
@@ -84,6 +85,18 @@ class Stage:
         with scoped_transaction(self.workspace):
             rows = Finding.objects.filter(workspace=self.workspace, mode=self.mode).order_by("id")
             return list(rows.values_list("outcome", "title", "reason"))
+
+    def course(self, rule: Rule) -> list[tuple[datetime, str]]:
+        """When a rule found something, and with which outcome, in order."""
+        with scoped_transaction(self.workspace):
+            return list(Finding.objects.filter(rule=rule).order_by("id").values_list("at", "outcome"))
+
+    def said(self, rule: Rule) -> list[Said]:
+        """The messages of a rule, in order."""
+        with scoped_transaction(self.workspace):
+            keys = set(Delivery.objects.filter(workspace=self.workspace).values_list("dedupe_key", flat=True))
+            rows = Finding.objects.filter(rule=rule).order_by("id")
+            return [Said(row.at, Outcome(row.outcome), row.title, row.count) for row in rows if row.dedupe_key in keys]
 
     def sent(self, state: str = "sent", reason: str = "") -> None:
         """Whatever waits is sent, or comes to another end."""

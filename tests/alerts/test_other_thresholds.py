@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import TestCase
+from django.utils import timezone
 
 from alerts.deciding import bell
 from alerts.defaults import DEFAULTS
@@ -16,10 +17,19 @@ from alerts.tasks import evaluate, sweep_rules
 from billing.lanes import lane_of
 from billing.modes import Mode
 from billing.reacting import News
-from integrations.models import Channel
+from integrations.channels import outages
+from integrations.models import Channel, ChannelOutage, Silence
 from pqintel.workspaces.tenancy import scoped_transaction
 from tests.alerts.stage import NOON, Stage, at
-from tests.factories import ChannelFactory, DailyRollupFactory, InboxEventFactory, SyncStateFactory, WorkspaceFactory
+from tests.factories import (
+    ChannelFactory,
+    ChannelOutageFactory,
+    DailyRollupFactory,
+    InboxEventFactory,
+    SilenceFactory,
+    SyncStateFactory,
+    WorkspaceFactory,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -85,6 +95,34 @@ def test_stripe_that_is_not_heard_of_is_told_when_it_is_so_long_and_again_when_i
     assert stage.titles()[1:] == ["Recovered: Stripe is heard of again"]
 
 
+def test_a_silence_that_nobody_saw_is_told_with_its_end(stage: Stage) -> None:
+    stage.rule("stale_sync", {"minutes": 30})
+    for starts, ends in ((-90, -1), (5, 36), (60, 90)):
+        SilenceFactory(connection=stage.connection, workspace=stage.workspace, starts=at(starts), ends=at(ends))
+    SilenceFactory(starts=at(0), ends=at(999))
+    stage.evaluate(at(120))
+    assert [(one.title, one.lines) for one in stage.messages()] == [
+        (
+            "Stripe is 30 minutes behind",
+            ("Numbers may be behind. Alerts about numbers are held back until this is over.",),
+        ),
+        ("Recovered: Stripe is heard of again", ("It was behind for less than a minute.",)),
+    ]
+    stage.evaluate(at(121))
+    assert len(stage.titles()) == 2
+
+
+def test_a_long_outage_that_was_read_back_in_slices_is_one_silence(stage: Stage) -> None:
+    rule = stage.rule("stale_sync", {"minutes": 30})
+    for starts, ends in ((0, 900), (360, 901), (720, 902)):
+        SilenceFactory(connection=stage.connection, workspace=stage.workspace, starts=at(starts), ends=at(ends))
+    stage.evaluate(at(950))
+    assert stage.course(rule) == [
+        (at(30) + timedelta(seconds=1), "fired"),
+        (at(902), "recovered"),
+    ]
+
+
 def test_an_event_that_waits_makes_it_stale_as_well(stage: Stage) -> None:
     stage.rule("stale_sync", {"minutes": 30})
     InboxEventFactory(
@@ -102,29 +140,41 @@ def test_where_the_list_of_events_was_never_read_silence_says_nothing(stage: Sta
     assert stage.findings() == []
 
 
-def broken(stage: Stage, name: str, **of_channel: Any) -> Channel:
-    channel: Channel = ChannelFactory(
-        workspace=stage.workspace, name=name, state="broken", reason="Slack: channel_is_archived", **of_channel
-    )
+def broken(stage: Stage, name: str, since: datetime = NOON, **of_channel: Any) -> Channel:
+    channel: Channel = ChannelFactory(workspace=stage.workspace, name=name, state="broken", **of_channel)
+    ChannelOutageFactory(channel=channel, starts=since)
     return channel
 
 
 def test_each_broken_channel_is_told_once_and_that_all_work_again(stage: Stage) -> None:
-    stage.rule("channel_broken")
-    ChannelFactory(state="broken")
-    broken(stage, "#gone", removed_at=NOON)
+    rule = stage.rule("channel_broken")
+    ChannelOutageFactory(channel=ChannelFactory(state="broken"), starts=NOON)
     stage.evaluate(at(0))
     assert stage.findings() == []
-    first = broken(stage, "#ops")
+    first = broken(stage, "#ops", at(0.5))
     stage.evaluate(at(1))
+    assert stage.again(rule).since == at(0.5)
     stage.evaluate(at(2))
-    broken(stage, "#sales")
+    broken(stage, "#sales", at(2.5))
     stage.evaluate(at(3))
     assert stage.titles(stage.channel) == ["Channel “#ops” is broken", "2 channels are broken"]
     assert stage.messages(stage.channel)[0].fields == (("#ops", "Slack: channel_is_archived"),)
-    stage.change(first, state="ok")
+    with scoped_transaction(stage.workspace):
+        outages.end(first, at(3.5))
     stage.evaluate(at(4))
     assert len(stage.titles(stage.channel)) == 2
+    with scoped_transaction(stage.workspace):
+        ChannelOutage.objects.filter(ends=None).update(ends=at(4.5))
+    stage.evaluate(at(5))
+    assert stage.titles(stage.channel)[2:] == ["Recovered: all channels work"]
+
+
+def test_a_channel_that_was_broken_while_nobody_looked_is_told_with_its_end(stage: Stage) -> None:
+    stage.rule("channel_broken")
+    ChannelOutageFactory(channel=stage.channel, starts=at(10), ends=at(20))
+    ChannelOutageFactory(channel=stage.channel, starts=at(-20), ends=at(-10))
+    stage.evaluate(at(60))
+    assert stage.titles() == ["Channel “#billing” is broken", "Recovered: all channels work"]
 
 
 def test_the_beat_finds_the_lanes_that_may_see_something_new(stage: Stage) -> None:
@@ -136,6 +186,11 @@ def test_the_beat_finds_the_lanes_that_may_see_something_new(stage: Stage) -> No
     stage.made(SyncStateFactory, version=1)
     assert sweep_rules() == 1
     evaluate(lane)
+    assert sweep_rules() == 0
+    SilenceFactory(connection=stage.connection, workspace=stage.workspace, ends=timezone.now() + timedelta(hours=1))
+    assert sweep_rules() == 1
+    with scoped_transaction(stage.workspace):
+        Silence.objects.all().delete()
     assert sweep_rules() == 0
     stage.change(stage.channel, since=at(10_000_000))
     assert sweep_rules() == 1

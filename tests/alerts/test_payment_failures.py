@@ -139,8 +139,8 @@ def test_what_a_cooldown_kept_back_is_told_when_it_is_over_and_still_so(stage: S
     assert [outcome for outcome, *_ in stage.findings()][3:] == ["fired"]
 
 
-def test_a_disabled_or_removed_rule_is_not_judged(stage: Stage) -> None:
-    stage.rule("payment_failures", MORE_THAN_THREE, enabled=False)
+def test_a_removed_rule_is_not_judged(stage: Stage) -> None:
+    stage.rule("payment_failures", MORE_THAN_THREE, enabled=False, removed_at=at(0))
     fail(stage, 1, 2, 3, 4)
     assert stage.evaluate(at(5)).rules == 0
     assert stage.findings() == []

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -12,21 +13,27 @@ from django.test.utils import CaptureQueriesContext
 
 from alerts.machine import Settings, Why
 from alerts.models import Outcome, RuleKind
-from alerts.preview import NotKept, Preview, Said, preview
+from alerts.preview import Preview, Said, preview
 from billing.modes import Mode
+from billing.quiet import QuietHours
 from pqintel.workspaces.tenancy import scoped_transaction
 from tests.alerts.stage import NOON, Stage, at
 from tests.factories import (
     AccessFactory,
+    ChannelFactory,
+    ChannelOutageFactory,
     FailureFactory,
     HistoryEntryFactory,
+    InboxEventFactory,
     MrrSpanFactory,
     RecalculationFactory,
+    SilenceFactory,
 )
 
 pytestmark = pytest.mark.django_db
 
 DAY = 1440
+SECOND = timedelta(seconds=1)
 MORE_THAN_TWO = {"measure": "count", "threshold": "2", "currency": "", "minutes": 60}
 DROP = {"measure": "percent", "threshold": "10", "hours": None, "currency": "", "minimum": "100"}
 ANY = {"minimums": {}, "tier": "", "customer": ""}
@@ -111,7 +118,7 @@ def test_without_a_rate_nothing_is_judged_and_that_is_said(stage: Stage) -> None
         stage.made(MrrSpanFactory, monthly=Decimal(90_000), starts=0, currency=currency, customer=currency)
     found = foreseen(stage, "mrr_drop", DROP)
     assert (found.said, found.withheld) == ((), {})
-    assert found.unjudged == "There is no exchange rate of USD for 2026-03-10 or the 7 days before."
+    assert found.unjudged == "There is no exchange rate of USD for 2026-03-09 or the 7 days before."
     assert foreseen(stage, "mrr_drop", {**DROP, "currency": "eur"}).unjudged == ""
 
 
@@ -167,7 +174,7 @@ def test_a_tier_is_the_one_that_the_customer_had_then(stage: Stage) -> None:
     line(stage, -110)
     growth = {"kinds": ["invoice.paid"], **ANY, "tier": "growth"}
     assert times(foreseen(stage, "event", growth)) == [at(-300), at(-200), at(-150)]
-    assert times(foreseen(stage, "event", {**growth, "tier": "starter"})) == [at(-400)]
+    assert times(foreseen(stage, "event", {**growth, "tier": "starter"})) == [at(-400), at(-300)]
 
 
 def test_of_too_much_the_newest_is_judged(stage: Stage) -> None:
@@ -201,6 +208,8 @@ def test_it_writes_nothing_and_costs_the_same_whatever_happened(stage: Stage) ->
         ("event", {"kinds": ["invoice.paid"], **ANY, "tier": "growth"}),
         ("quarantine", {}),
         ("unmapped_price", {}),
+        ("stale_sync", {"minutes": 30}),
+        ("channel_broken", {}),
     ]
     for minute in range(-9, 0):
         line(stage, minute, customer=f"cus_{minute}")
@@ -218,7 +227,89 @@ def test_it_writes_nothing_and_costs_the_same_whatever_happened(stage: Stage) ->
     assert stage.findings() == []
 
 
-@pytest.mark.parametrize("kind", ["stale_sync", "channel_broken"])
-def test_what_judges_the_present_alone_has_no_preview(stage: Stage, kind: str) -> None:
-    with pytest.raises(NotKept):
-        foreseen(stage, kind, {"minutes": 30})
+def test_silences_that_were_longer_and_the_one_that_is_not_over(stage: Stage) -> None:
+    for starts, ends in ((-31 * DAY, -30 * DAY - 1), (-500, -480), (-400, -300), (-350, -299)):
+        SilenceFactory(connection=stage.connection, workspace=stage.workspace, starts=at(starts), ends=at(ends))
+    SilenceFactory(connection=stage.connection, workspace=stage.workspace, mode=Mode.LIVE, starts=at(-200), ends=at(0))
+    SilenceFactory(starts=at(-200), ends=at(-1))
+    stage.change(stage.recovery, read_until=at(-45))
+    stage.change(stage.connection, last_delivery_at=at(-60))
+    assert foreseen(stage, "stale_sync", {"minutes": 30}).said == (
+        Said(at(-370) + SECOND, Outcome.FIRED, "Stripe is 30 minutes behind"),
+        Said(at(-299), Outcome.RECOVERED, "Recovered: Stripe is heard of again"),
+        Said(at(-15) + SECOND, Outcome.FIRED, "Stripe is 30 minutes behind"),
+    )
+    assert times(foreseen(stage, "stale_sync", {"minutes": 10})) == [
+        at(minutes) + SECOND for minutes in (-490, -390, -35)
+    ]
+    stage.change(stage.connection, status="draft")  # nobody listens now, and nobody would be told of that
+    assert times(foreseen(stage, "stale_sync", {"minutes": 30})) == [at(-370) + SECOND]
+
+
+def test_events_that_waited_to_be_processed(stage: Stage) -> None:
+    for received, processed in ((-300, -200), (-299, -200), (-250, -200), (-240, -199), (-100, -95)):
+        InboxEventFactory(
+            connection=stage.connection,
+            workspace=stage.workspace,
+            state="done",
+            tries=1,
+            received_at=at(received),
+            processed_at=at(processed),
+        )
+    InboxEventFactory(connection=stage.connection, workspace=stage.workspace, state="pending", received_at=at(-40))
+    assert [(one.at, one.outcome) for one in foreseen(stage, "stale_sync", {"minutes": 30}).said] == [
+        (at(-270) + SECOND, Outcome.FIRED),
+        (at(-199), Outcome.RECOVERED),
+        (at(-10) + SECOND, Outcome.FIRED),
+    ]
+
+
+def test_channels_that_were_broken(stage: Stage) -> None:
+    other = ChannelFactory(workspace=stage.workspace, name="#ops", number=2)
+    for channel, starts, ends in (
+        (stage.channel, -31 * DAY, -30 * DAY - 1),
+        (stage.channel, -500, -400),
+        (other, -450, -380),
+        (stage.channel, -200, -100),
+        (other, -5, None),
+    ):
+        ChannelOutageFactory(channel=channel, starts=at(starts), ends=None if ends is None else at(ends))
+    ChannelOutageFactory(starts=at(-50))
+    assert [(one.at, one.title) for one in foreseen(stage, "channel_broken", {}).said] == [
+        (at(-500), "Channel “#billing” is broken"),
+        (at(-450), "2 channels are broken"),
+        (at(-380), "Recovered: all channels work"),
+        (at(-200), "Channel “#billing” is broken"),
+        (at(-100), "Recovered: all channels work"),
+        (at(-5), "Channel “#ops” is broken"),
+    ]
+
+
+def test_events_that_were_set_aside_each_once(stage: Stage) -> None:
+    for minute, event in ((-500, "evt_1"), (-400, "evt_2"), (-300, "evt_1")):
+        step = {"object_kind": "event", "object_id": event, "event_id": event, "is_change": True}
+        stage.made(HistoryEntryFactory, kind="event.quarantined", happened_at=at(minute), learnt_at=at(minute), **step)
+    line(stage, -200, "event.replayed", event_id="evt_1")
+    assert times(foreseen(stage, "quarantine", {})) == [at(-500), at(-400)]
+
+
+def test_what_happens_in_quiet_hours_is_told_after_them(stage: Stage) -> None:
+    night = Settings(quiet=QuietHours(time(22), time(7), ZoneInfo("Europe/Berlin")))
+    for minute in (-901, -899, -600, -301, -300, -299):  # noon is 13:00 in Berlin
+        line(stage, minute)
+    fail(stage, -900, -890, -880, -400, -390, -380, -370)
+    said = foreseen(stage, "event", {"kinds": ["invoice.paid"], **ANY}, night)
+    assert [(one.at, one.count, one.title) for one in said.said] == [
+        (at(-901), 1, "Invoice paid"),
+        (at(-360), 2, "And 2 more in the quiet hours"),
+        (at(-301), 1, "Invoice paid"),
+        (at(-300), 1, "Invoice paid"),
+        (at(-299), 1, "Invoice paid"),
+    ]
+    assert said.withheld == {Why.QUIET: 2}
+    many = foreseen(stage, "payment_failures", MORE_THAN_TWO, night)
+    assert [(one.at, one.outcome) for one in many.said] == [
+        (at(-360), Outcome.FIRED),
+        (at(-330), Outcome.RECOVERED),
+    ]
+    assert many.withheld == {Why.QUIET: 2, Why.NEVER_SAID: 1}

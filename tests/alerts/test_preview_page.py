@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import time, timedelta
 from html import unescape
 from typing import Any
 
@@ -12,11 +12,12 @@ import time_machine
 from django.test import Client
 
 from alerts.models import Rule
+from alerts.rules import KINDS
 from billing.modes import Mode
 from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.tenancy import scoped_transaction
 from tests.alerts.stage import NOON, at
-from tests.factories import ConnectionFactory, FailureFactory, WorkspaceFactory
+from tests.factories import ChannelFactory, ChannelOutageFactory, ConnectionFactory, FailureFactory, WorkspaceFactory
 from tests.factories_alerts import RuleFactory
 
 pytestmark = pytest.mark.django_db
@@ -95,17 +96,33 @@ def test_what_is_wrong_is_said_instead(workspace: Workspace, admin_client: Clien
     assert 'value="many"' in text(response)
 
 
-def test_a_kind_that_knows_only_the_present_says_so(workspace: Workspace, admin_client: Client) -> None:
-    page = "/w/acme/test/alerts/add/stale_sync/"
-    said = text(admin_client.get(page))
-    assert "there is no preview" in said
-    assert 'name="preview"' not in said
-    response = admin_client.post(
-        page, {"name": "Stale", "severity": "warning", "cooldown": "60", "minutes": "45", "preview": "1"}
-    )
-    assert response.status_code == 200
-    assert (response.context["preview"], rules(workspace)) == (None, [])
-    assert 'name="preview"' in text(admin_client.get(ADD))
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_a_preview(workspace: Workspace, admin_client: Client, kind: str) -> None:
+    assert 'name="preview"' in text(admin_client.get(f"/w/acme/test/alerts/add/{kind}/"))
+
+
+def test_quiet_hours_count_and_are_kept(workspace: Workspace, admin_client: Client) -> None:
+    night = {"quiet_from": "11:00", "quiet_until": "13:00"}
+    ChannelOutageFactory(channel=ChannelFactory(workspace=workspace), starts=at(-2880), ends=at(-2820))
+    page = "/w/acme/test/alerts/add/channel_broken/"
+    typed = {"name": "Broken", "severity": "warning", "cooldown": "0"}
+    assert "Would have fired 1 time in the last 30 days." in text(admin_client.post(page, {**typed, "preview": "1"}))
+    said = text(admin_client.post(page, {**typed, **night, "preview": "1"}))
+    assert "Would not have fired in the last 30 days." in said
+    assert "Not said 1 time. Quiet hours." in said
+    admin_client.post(page, {**typed, **night})
+    with scoped_transaction(workspace):
+        rule = Rule.objects.get(name="Broken")
+    assert (rule.quiet_from, rule.quiet_until) == (time(11), time(13))
+    assert "from 11:00 to 13:00" in text(admin_client.get(f"/w/acme/test/alerts/{rule.number}/"))
+    assert 'value="11:00"' in text(admin_client.get(f"/w/acme/test/alerts/{rule.number}/edit/"))
+    for wrong, error in (
+        ({"quiet_from": "22:00"}, "Give both times, or none."),
+        ({"quiet_from": "22:00", "quiet_until": "22:00"}, "These are no hours at all."),
+        ({"quiet_from": "late", "quiet_until": "07:00"}, "This is no time of the day."),
+    ):
+        response = admin_client.post(page, {**typed, **wrong})
+        assert (response.status_code, error in text(response)) == (422, True)
 
 
 def test_only_who_may_configure_asks(workspace: Workspace, viewer_client: Client) -> None:

@@ -151,7 +151,7 @@ def pages() -> Iterator[tuple[str, Page]]:
         page("test", "rule", may_all=False, line=QUIET, silence_form=SilenceForm(), findings=[], older=None),
     )
     for kind in (RuleKind.MRR_DROP, RuleKind.EVENT):
-        about = {"rule": None, "kind": kind, "about": KINDS[kind].about, "previewed": KINDS[kind].previewed}
+        about = {"rule": None, "kind": kind, "about": KINDS[kind].about}
         yield f"alert-add-{kind}", page("live", "rule_form", form=form_of(kind, [OPS, FINANCE], None), **about)
         yield f"alert-add-{kind}-wrong", page("live", "rule_form", form=wrong(kind), **about)
         for name, preview in PREVIEWS.items():
