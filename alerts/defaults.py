@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
+from billing.actions.gaps import GAP
+
 from .models import RuleKind
 
-EDITION: Final = 1
+EDITION: Final = 2
 """Raise it when a rule is added below, with its own edition: workspaces get what is newer than what they were given."""
 
 
@@ -61,4 +63,5 @@ DEFAULTS: Final[Sequence[Default]] = (
         "info",
     ),
     Default(RuleKind.EVENT, "Checkout completed", {"kinds": ["checkout.completed"], **_ANY}, "info"),
+    Default(RuleKind.EVENT, "Events lost for good", {"kinds": [GAP], **_ANY}, "critical", edition=2),
 )

@@ -17,7 +17,8 @@ FEED: Final = "feed"
 def record_gap(workspace_id: int, mode: Mode, starts: datetime, ends: datetime, now: datetime) -> None:
     """Write that the events from `starts` to `ends` (aware) cannot be had any more. Once for each `starts`.
 
-    One insert, in the caller's transaction and scope; needs no lane, because no state follows from it.
+    They are lost at `now`, when that is found; so whoever is to be told (`alerts.defaults`) is told then. One insert,
+    in the caller's transaction and scope; needs no lane, because no state follows from it.
     """
     line = {
         "kind": GAP,
@@ -25,9 +26,9 @@ def record_gap(workspace_id: int, mode: Mode, starts: datetime, ends: datetime, 
         "object_kind": FEED,
         "object_id": "stripe",
         "customer": None,
-        "happened_at": ends.timestamp(),
+        "happened_at": now.timestamp(),
         "learnt_at": now.isoformat(),
-        "event_id": f"pqread_gap_{int(starts.timestamp())}",
+        "event_id": f"pqgap_{int(starts.timestamp())}",
         "before": None,
         "after": {"starts": starts.isoformat(), "ends": ends.isoformat()},
     }

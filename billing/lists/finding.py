@@ -14,7 +14,7 @@ from .rows import Place
 
 Record = TypeVar("Record", bound=Model)
 
-_STRIPE_ID: Final = re.compile(r"(cus|sub|si|in|pi|ch|py|cs|evt|price|plan|prod|di|pqread)_[A-Za-z0-9_]+")
+_STRIPE_ID: Final = re.compile(r"(cus|sub|si|in|pi|ch|py|cs|evt|price|plan|prod|di|pqread|pqgap)_[A-Za-z0-9_]+")
 _NUMBER: Final = re.compile(r"[A-Z0-9]+-[0-9]+", re.IGNORECASE)
 
 

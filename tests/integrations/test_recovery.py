@@ -232,6 +232,8 @@ def test_down_for_thirty_one_days_is_a_gap_that_is_reported_once(stripe: Simulat
         (line,) = HistoryEntry.objects.filter(kind="sync.gap")
     assert (gap.starts, gap.ends) == (starts, ends)
     assert line.after == {"starts": starts.isoformat(), "ends": ends.isoformat()}
+    assert (line.event_id, line.happened_at) == (f"pqgap_{int(starts.timestamp())}", gap.found_at)
+    assert line.learnt_at == gap.found_at
     with scoped_transaction(lane.workspace):
         assert [found.ends for found in status(lane.workspace.pk, Mode.TEST).gaps] == [ends]
 
