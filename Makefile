@@ -39,7 +39,7 @@ bench-metrics: setup  ## what growth costs: a thousand, a hundred thousand, a mi
 bench-alerts: setup  ## what judging the alert rules of 2,000 workspaces costs
 	@exec $(BIN)/python -m tests.bench.alerts $(ARGS)
 
-soak: setup  ## the long tests: 20,000 random lives, a whole year in every payload family
+soak: setup  ## the long tests: 20,000 random lives, 40 months beside previews, a whole year in every payload family
 	@exec $(BIN)/python -m tests.soak $(ARGS)
 
 lock: setup  ## requirements*.txt from requirements*.in (upgrade=1 takes newer releases)

@@ -15,7 +15,7 @@ from pqintel.simulator.scenario import saas_year
 from pqintel.simulator.testing import Simulation
 from tests.bench.stage import Stage
 
-from .lives import live
+from .lives import foresee, live
 
 VERSIONS = [family.version for family in FAMILIES]
 START = 1_735_689_600
@@ -23,18 +23,23 @@ START = 1_735_689_600
 
 
 def main() -> int:
-    """Live thousands of short lives, then the year once and deliver it twice in every family; returns the exit code."""
+    """Live short lives, months beside previews, and a year twice in every family; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description="A year in every payload family.")
     parser.add_argument("--customers", type=int, default=400)
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--seed", type=int, default=20_250_101, help="of the company, its keys and the disorder")
     parser.add_argument("--family", action="append", choices=VERSIONS, help="only this one; may be repeated")
     parser.add_argument("--lives", type=int, default=20_000, help="random lives in any order; 0 leaves them out")
-    parser.add_argument("--only-lives", action="store_true", help="leave the year out")
+    parser.add_argument("--only-lives", action="store_true", help="leave the months and the year out")
+    parser.add_argument(
+        "--months", type=int, default=40, help="over HTTP, beside previews of alerts; 0 leaves them out"
+    )
     wanted = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
     began = time.monotonic()
     failures = live(wanted.lives) if wanted.lives else []
+    if wanted.months and not wanted.only_lives:
+        failures += foresee(wanted.months)
     if not wanted.only_lives:
         failures += _year(wanted)
     for line in failures:

@@ -1,4 +1,5 @@
-"""Random lives by the thousand: `tests/integrations/test_lives.py` with other seeds, a process per core."""
+"""Random lives by the thousand: `tests/integrations/test_lives.py` with other seeds, a process per core; and many a
+month over HTTP that previews of alerts are held against (`tests/alerts/test_preview_http.py`)."""
 
 from __future__ import annotations
 
@@ -33,10 +34,26 @@ def live(count: int) -> list[str]:
     return failures
 
 
+def foresee(months: int) -> list[str]:
+    """Live through so many months over HTTP, each with rules of its own; what failed, in words."""
+    print(f"soak: {months} months over HTTP beside their previews", flush=True)
+    log, process = _run("previews", "tests/alerts/test_preview_http.py", PQ_REPLAYS=months)
+    try:
+        failed = process.wait()
+    finally:
+        process.terminate()
+    print(f"soak: {log.read_text().splitlines()[-1]}", flush=True)
+    return [f"previews: see {log}"] if failed else []
+
+
 def _start(first: int, groups: int) -> tuple[Path, subprocess.Popen[bytes]]:
-    log = PROJECT / ".test" / f"lives-{first}.log"
+    return _run(f"lives-{first}", "tests/integrations/test_lives.py", PQ_SEED=first, PQ_LIVES=groups * GROUP)
+
+
+def _run(name: str, tests: str, **numbers: int) -> tuple[Path, subprocess.Popen[bytes]]:
+    log = PROJECT / ".test" / f"{name}.log"
     log.parent.mkdir(exist_ok=True)
-    environment = {**os.environ, "PQ_SEED": str(first), "PQ_LIVES": str(groups * GROUP)}
-    words = [sys.executable, "-m", "pytest", "-q", "--no-header", "tests/integrations/test_lives.py"]
+    environment = {**os.environ, **{variable: str(number) for variable, number in numbers.items()}}
+    words = [sys.executable, "-m", "pytest", "-q", "--no-header", tests]
     with log.open("wb") as out:
         return log, subprocess.Popen(words, stdout=out, stderr=subprocess.STDOUT, cwd=PROJECT, env=environment)
