@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 import psycopg
 from django.core.exceptions import RequestDataTooBig
 from django.db import Error as DatabaseError
-from django.db import InterfaceError, OperationalError, connection
+from django.db import IntegrityError, InterfaceError, OperationalError, connection
 from django.db.backends.utils import CursorWrapper
 from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
@@ -85,7 +85,14 @@ def _accept(token: str, header: str | None, body: bytes) -> HttpResponse:
     route, proves = _verify(token, header, body, event_id)
     sealed = seal(body, "integrations_inboxevent", "body", route.workspace_id, event_id)
     row = (route.workspace_id, route.connection_id, route.mode, event_id, sealed, proves)
-    _twice(lambda: _store(row))
+    try:
+        _twice(lambda: _store(row))
+    except IntegrityError:
+        # The connection, or its whole workspace, was deleted within the seconds for which its route is remembered.
+        if _twice(lambda: routes.find(token, fresher_than=0)) is not None:
+            raise
+        refusals.count_unknown()
+        raise Refused(Reason.MISMATCH) from None
     doorbell.ring(lane_of(route.workspace_id, Mode(route.mode)))
     return _answer(200, "Received.")
 

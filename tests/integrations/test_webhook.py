@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from datetime import timedelta
+from threading import Event, Thread
 
 import pytest
 from django.db import connection
@@ -12,11 +14,14 @@ from django.test import Client
 from django.utils import timezone
 
 from integrations.models import InboxEvent, InboxState, RefusedDelivery
+from integrations.stripe import webhook
 from integrations.stripe.refusals import refusals
 from integrations.stripe.routes import routes
 from integrations.stripe.selftest import build_event, selftest_secret
 from integrations.stripe.signature import sign
 from integrations.stripe.webhook import LONGEST_BODY
+from pqintel.workspaces.actions.workspaces import delete_workspace
+from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.tenancy import scoped_transaction
 
 from .lanes import Lane, event, new_lane
@@ -139,6 +144,65 @@ def test_a_new_secret_is_known_at_once_although_routes_are_remembered(lane: Lane
         lane.connection.save()
     time.sleep(0.25)
     assert post(lane, b'{"id":"evt_2"}', secret=b"whsec_new").status_code == 200
+
+
+def elsewhere(work: Callable[[], object]) -> Thread:
+    """Another thread with a database session of its own, which what it begins is committed by."""
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            connection.close()
+
+    thread = Thread(target=run)
+    thread.start()
+    return thread
+
+
+def test_a_workspace_that_was_deleted_a_moment_ago_is_nobodys(lane: Lane) -> None:
+    other = new_lane("other")
+    assert post(lane, b'{"id":"evt_1"}').status_code == 200  # from now on, the route is remembered
+    elsewhere(lambda: delete_workspace(lane.workspace)).join()
+    unknown = refusals.unknown
+    answered = post(lane, b'{"id":"evt_2"}')
+    nobodys = Client().post("/webhooks/stripe/nobody/", b"{}", content_type="application/json")
+    assert (answered.status_code, answered.content) == (nobodys.status_code, nobodys.content)
+    assert answered.status_code == 400
+    assert "Retry-After" not in answered.headers
+    assert refusals.unknown == unknown + 2
+    assert routes.find(lane.token) is None
+    assert post(other, b'{"id":"evt_1"}').status_code == 200
+
+
+def test_a_delivery_that_arrives_while_its_workspace_is_being_deleted(lane: Lane) -> None:
+    """It waits for what becomes of the workspace, and is answered by that."""
+    assert post(lane, b'{"id":"evt_1"}').status_code == 200
+    deleted, go_on = Event(), Event()
+
+    def delete() -> None:
+        with scoped_transaction(lane.workspace):
+            Workspace.objects.select_for_update().get(pk=lane.workspace.pk).delete()
+            deleted.set()
+            go_on.wait(10)
+
+    deleting = elsewhere(delete)
+    assert deleted.wait(10)
+    codes: list[int] = []
+    delivering = elsewhere(lambda: codes.append(post(lane, b'{"id":"evt_2"}').status_code))
+    delivering.join(0.3)
+    assert codes == []
+    go_on.set()
+    for thread in (deleting, delivering):
+        thread.join(10)
+    assert codes == [400]
+
+
+def test_a_statement_that_fails_otherwise_is_put_off(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection is there: what could not be stored has to come again."""
+    statement = "INSERT INTO workspaces_workspace (id) VALUES (NULL) RETURNING %s, %s, %s, %s, %b, %s"
+    monkeypatch.setattr(webhook, "_RECEIVE", statement)
+    assert post(lane, b'{"id":"evt_1"}').status_code == 503
 
 
 def test_the_test_event_has_a_secret_of_its_own_that_signs_nothing_else(lane: Lane) -> None:
