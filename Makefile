@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
 UPGRADE := $(if $(upgrade),--upgrade)
+# Each process has its own PostgreSQL, Valkey and browser; tests of one file share what is costly to set up.
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(UPGRADE)
 
 # Bytecode is kept beside the packages: without it every start compiles all of Django anew.
@@ -24,8 +26,8 @@ run: setup  ## everything on this machine, with a demo that moves (PORT, PQ_HOME
 browser: setup  ## find or fetch the browser for tests
 	@$(BIN)/python -m pqintel.embedded.browser
 
-test: browser  ## the whole suite; ARGS="-k name" narrows it
-	@exec $(BIN)/python -m pytest $(ARGS)
+test: browser  ## the whole suite, side by side; ARGS="-k name" narrows it, -n 0 takes one process
+	@exec $(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 check: setup  ## lint, types, import rules, templates, migrations, deployment, known vulnerabilities
 	@exec .ci/check
