@@ -93,7 +93,7 @@ def test_a_killed_server_starts_again_with_what_it_committed(server: EmbeddedPos
     assert (server.port, value(server, "SELECT n FROM kept")) == (port, 7)
 
 
-@pytest.mark.parametrize("pid", [os.getpid(), 1])
+@pytest.mark.parametrize("pid", [os.getpid(), 1], ids=["our own", "the first"])
 def test_a_pid_file_that_names_another_program_is_no_hindrance(server: EmbeddedPostgres, base: Path, pid: int) -> None:
     text = (server._identify().base / "cluster/postmaster.pid").read_text()
     server.stop()
