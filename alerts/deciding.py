@@ -67,7 +67,7 @@ class Book:
         self.posts.append(Post(message, channels, key))
 
     def write(self) -> None:
-        """Three statements at most."""
+        """Four statements at most."""
         FINDINGS.write(self.place.workspace_id, self.place.mode, self.findings)
         if self.posts:
             deliver_all(self.place.workspace_id, self.place.mode, self.posts, self.now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from billing.lanes import lane_of
 from billing.models import Customer
 from billing.modes import Mode
 from dunning.models import Letter, LetterKind, LetterPolicy, LetterState, Sender, Unsubscribed
-from pqintel.queue import Doorbell
+from pqintel.queue import Doorbell, Work, wait_for_lane
 from pqintel.workspaces.models import Workspace
 
 from .kinds import OPTIONAL
@@ -120,6 +120,9 @@ def write(requests: Iterable[LetterRequest], now: datetime) -> list[Letter]:
 
 def _write(workspace_id: int, mode: Mode, asked: Sequence[LetterRequest], now: datetime) -> list[Letter]:
     ground = ground_of(workspace_id, mode, [a.customer for a in asked], {a.kind for a in asked})
+    if ground.wanted is None:  # who answers now waits until it is known what is held
+        wait_for_lane(lane_of(workspace_id, mode), Work.ANSWERING, shared=True)
+        ground = replace(ground, wanted=wanted(workspace_id, mode))
     first = {a.dedupe_key: a for a in reversed(asked)}  # of two with one key
     rows = {key: _row(first[key], ground, now) for key in dict.fromkeys(a.dedupe_key for a in asked)}
     put = fetch(_PUT, _LETTERS.parameters(workspace_id, mode, list(rows.values())))
@@ -172,6 +175,7 @@ def answer(workspace_id: int, mode: Mode, *, wanted: bool, by: str, now: datetim
     "Yes" lets what was held go out, unless it is too old; "no" skips whatever has not gone out. Returns how many
     letters that moved.
     """
+    wait_for_lane(lane_of(workspace_id, mode), Work.ANSWERING)
     LetterPolicy.objects.update_or_create(
         workspace_id=workspace_id,
         mode=mode,

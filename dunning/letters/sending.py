@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Greatest
 
 from billing.lanes import lane_of
@@ -167,12 +168,12 @@ def _settle(claim: Claim, outcome: Outcome, now: datetime) -> None:
             row.state, row.reason, row.answer, row.sent_at, row.settled_at = LetterState.SENT, "", said, now, now
             if row.tries > 1:  # the mail server answers again: whatever else waits need not wait for its own next try
                 waiting = rows.filter(state=LetterState.WAITING, tries__gt=0, next_attempt_at__gt=now)
-                waiting.exclude(pk=row.pk).update(next_attempt_at=now)
+                _others(waiting, row).update(next_attempt_at=now)
         case Passing() if not stopped:
             _put_off(row, outcome, now)
             if outcome.server:
                 due = rows.filter(state=LetterState.WAITING, next_attempt_at__lt=now + SERVER_PAUSE)
-                due.exclude(pk=row.pk).update(next_attempt_at=Greatest("next_attempt_at", now + SERVER_PAUSE))
+                _others(due, row).update(next_attempt_at=Greatest("next_attempt_at", now + SERVER_PAUSE))
         case Permanent(reason) if not stopped:
             row.state, row.reason, row.answer, row.settled_at = LetterState.FAILED, reason, reason, now
     row.save(
@@ -183,6 +184,13 @@ def _settle(claim: Claim, outcome: Outcome, now: datetime) -> None:
     )  # fmt: skip
     if not stopped or row.state != LetterState.SKIPPED:  # that it was stopped, whoever stopped it has told
         tell(claim.workspace_id, claim.mode, [row], now)
+
+
+def _others(letters: QuerySet[Letter], row: Letter) -> QuerySet[Letter]:
+    """The others of them, without those that somebody else is changing now: who skips several letters at once may be
+    waiting for this one, and of two who wait for each other one loses what it did, here that a letter was sent."""
+    free = letters.exclude(pk=row.pk).order_by("id").select_for_update(skip_locked=True)
+    return Letter.objects.filter(workspace_id=row.workspace_id, pk__in=free.values("pk"))
 
 
 def _put_off(row: Letter, outcome: Passing, now: datetime) -> None:

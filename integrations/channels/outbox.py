@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from django.db import models, transaction
 from django.utils import timezone
 
+from billing.actions.bulk import fetch
 from billing.modes import Mode
 from integrations.models import Channel, ChannelState, Delivery, DeliveryState
 from pqintel.queue import Doorbell
@@ -20,6 +22,12 @@ from .message import Message
 bell = Doorbell("integrations.tasks.send_deliveries", queue="react")
 
 KEEP_TRYING: Final = timedelta(hours=72)
+# Shared, until the caller's transaction ends: who mends, breaks or removes a channel meanwhile waits for it, and then
+# finds what it put there. Otherwise a message that is held for a channel that works by then would be held for good.
+_STANDING: Final = """
+SELECT id, state, removed_at IS NOT NULL FROM integrations_channel
+WHERE workspace_id = %s AND id = ANY(%s) ORDER BY id FOR SHARE
+"""
 _REASONS: Final = {
     ChannelState.BROKEN: "The channel is broken.",
     ChannelState.UNCONFIRMED: "The channel is not ready yet.",
@@ -56,11 +64,17 @@ def deliver(
 
 
 def deliver_all(workspace_id: int, mode: Mode | None, posts: Iterable[Post], now: datetime) -> None:
-    """Put several messages into the outbox by one statement; see `deliver`."""
+    """Put several messages into the outbox by two statements; see `deliver`. What the channels are is read anew."""
+    wanted = [(post, {channel.pk: channel for channel in post.channels}) for post in posts]
+    channels = {pk for _, some in wanted for pk in some}
+    if not channels:
+        return
+    first = {pk: _first_state(state, removed) for pk, state, removed in _standing(workspace_id, channels)}
     rows = [
-        _row(workspace_id, mode, post, channel, now)
-        for post in posts
-        for channel in {channel.pk: channel for channel in post.channels}.values()
+        _row(workspace_id, mode, post, channel, now, *first[channel.pk])
+        for post, some in wanted
+        for channel in some.values()
+        if channel.pk in first  # else its workspace is being deleted
     ]
     Delivery.objects.bulk_create(rows, ignore_conflicts=True)
     lanes = {lane_of(workspace_id, row.channel.number): None for row in rows if row.state == DeliveryState.WAITING}
@@ -117,8 +131,19 @@ def _of(channel: Channel, state: DeliveryState) -> models.QuerySet[Delivery]:
     return Delivery.objects.filter(workspace_id=channel.workspace_id, channel=channel, state=state)
 
 
-def _row(workspace_id: int, mode: Mode | None, post: Post, channel: Channel, now: datetime) -> Delivery:
-    state, reason = _first_state(channel)
+def _standing(workspace_id: int, channels: Iterable[UUID]) -> list[tuple[UUID, str, bool]]:
+    return [(pk, state, removed) for pk, state, removed in fetch(_STANDING, (workspace_id, list(channels)))]
+
+
+def _row(
+    workspace_id: int,
+    mode: Mode | None,
+    post: Post,
+    channel: Channel,
+    now: datetime,
+    state: DeliveryState,
+    reason: str,
+) -> Delivery:
     return Delivery(
         workspace_id=workspace_id,
         channel=channel,
@@ -133,9 +158,9 @@ def _row(workspace_id: int, mode: Mode | None, post: Post, channel: Channel, now
     )
 
 
-def _first_state(channel: Channel) -> tuple[DeliveryState, str]:
-    if channel.removed_at is not None:
+def _first_state(channel: str, removed: bool) -> tuple[DeliveryState, str]:
+    if removed:
         return DeliveryState.SKIPPED, "The channel was removed."
-    if channel.state != ChannelState.OK:
-        return DeliveryState.HELD, _REASONS[ChannelState(channel.state)]
+    if channel != ChannelState.OK:
+        return DeliveryState.HELD, _REASONS[ChannelState(channel)]
     return DeliveryState.WAITING, ""

@@ -212,6 +212,7 @@ def _settle(claim: Claim, outcome: Outcome, now: datetime, *, is_test: bool = Fa
     if row is None:  # the workspace was deleted meanwhile
         return
     channel = Channel.objects.select_for_update().get(workspace_id=claim.workspace_id, pk=row.channel_id)
+    row.refresh_from_db(fields=["state", "reason"])  # it was skipped, where the channel was removed until it was ours
     row.claimed_at = None
     match outcome:
         case Sent(answer):
@@ -226,7 +227,7 @@ def _settle(claim: Claim, outcome: Outcome, now: datetime, *, is_test: bool = Fa
         case Passing() if is_test:
             row.state, row.reason, row.answer = DeliveryState.FAILED, outcome.reason, outcome.reason
             _rest(channel, _wish(outcome), now)
-        case Passing():
+        case Passing() if row.state == DeliveryState.WAITING:
             _put_off(row, channel, outcome, now)
     row.save(
         update_fields=[

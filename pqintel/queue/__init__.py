@@ -9,7 +9,7 @@
 """
 
 from .doorbell import RUNG, Doorbell
-from .lane import Work, hold_lane
+from .lane import Work, hold_lane, wait_for_lane
 from .turns import Turns
 
-__all__ = ["RUNG", "Doorbell", "Turns", "Work", "hold_lane"]
+__all__ = ["RUNG", "Doorbell", "Turns", "Work", "hold_lane", "wait_for_lane"]

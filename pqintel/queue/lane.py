@@ -19,6 +19,7 @@ class Work(IntEnum):
     BACKFILL = 0x5052 << 44
     DELIVERING = 0x5053 << 44
     REACTING = 0x5054 << 44
+    ANSWERING = 0x5055 << 44
     LETTERS = 0x5056 << 44
     CARDS = 0x5057 << 44
 
@@ -40,6 +41,16 @@ def hold_lane(lane: int, work: Work = Work.WRITING) -> Iterator[bool]:
         # A broken or re-made connection holds nothing any more.
         if held and connection.connection is not None and not connection.connection.closed:
             _release(work + lane)
+
+
+def wait_for_lane(lane: int, work: Work, *, shared: bool = False) -> None:
+    """Wait for a lane and hold it until the transaction ends: alone, or together with others that share it.
+
+    For what is brief, and must not be given up because somebody else is at it. Must run in a transaction.
+    """
+    sql = "SELECT pg_advisory_xact_lock_shared(%s)" if shared else "SELECT pg_advisory_xact_lock(%s)"
+    with connection.cursor() as cursor:
+        cursor.execute(sql, (work + lane,))
 
 
 def _release(lock: int) -> None:

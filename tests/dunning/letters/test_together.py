@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 
 from billing.modes import Mode
-from dunning.letters import sending
+from dunning.letters import outbox, sending
+from dunning.models import Letter
 from pqintel.workspaces.models import Workspace
-from pqintel.workspaces.tenancy import scope
-from tests.dunning.letters.stage import ask, letters, post_office, put
-from tests.factories import CustomerFactory
-from tests.factories_letters import LetterPolicyFactory
+from pqintel.workspaces.tenancy import scope, scoped_transaction
+from tests.dunning.letters.stage import ask, fates, go, letters, post_office, put
+from tests.factories import THEN, CustomerFactory
+from tests.factories_letters import LetterFactory, LetterPolicyFactory
+from tests.gates import Writer, overlap
 from tests.integrations.channels.stage import Hands
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -63,3 +66,40 @@ def test_who_sends_at_the_same_time_sends_once(workspace: Workspace, ada: Any, s
         together(send)
     assert len(box.mails) == 5
     assert [(row.state, row.tries, row.possible_duplicate) for row in letters(workspace)] == [("sent", 1, False)] * 5
+
+
+@pytest.mark.parametrize(("wanted", "fate"), [(True, ("waiting", "")), (False, ("skipped", outbox.REFUSED))])
+def test_the_answer_reaches_letters_that_are_being_written(
+    workspace: Workspace, wanted: bool, fate: tuple[str, str]
+) -> None:
+    """Nobody has answered when the letter is decided, and somebody has before it is in the outbox."""
+    CustomerFactory(workspace=workspace, mode=Mode.LIVE, stripe_id="cus_ada", email="ada@example.com")
+
+    def answer() -> None:
+        with scoped_transaction(workspace):
+            outbox.answer(workspace.pk, Mode.LIVE, wanted=wanted, by="o@example.com", now=THEN)
+
+    overlap(lambda: put(workspace, ask(workspace, "a")), "dunning_letter", answer)
+    assert fates(workspace) == {"a": fate}
+
+
+def test_who_settles_a_letter_does_not_wait_for_others_that_somebody_changes(
+    workspace: Workspace, ada: Any, settings: Any
+) -> None:
+    """That one may be waiting for the letter that was sent: of the two, the sender would lose that it was."""
+    tried = {"workspace": workspace, "mode": Mode.LIVE, "customer": "cus_ada", "tries": 1}
+    LetterFactory(**tried, dedupe_key="sent", kind="recovered")
+    others = [
+        LetterFactory(**tried, dedupe_key=k, kind="recovered", next_attempt_at=THEN + timedelta(hours=1))
+        for k in ("free", "held")
+    ]
+    with post_office(settings) as box, scoped_transaction(workspace):
+        Letter.objects.select_for_update().get(pk=others[1].pk)
+        sender = Writer(lambda: go(workspace, Hands()))
+        sender.start()
+        assert not sender.stands()
+        sender.done()
+    found = {row.dedupe_key: (row.state, row.next_attempt_at - THEN) for row in letters(workspace)}
+    assert {key: state for key, (state, _) in found.items()} == {"sent": "sent", "free": "sent", "held": "waiting"}
+    assert found["held"][1] == timedelta(hours=1)
+    assert len(box.mails) == 2
