@@ -16,7 +16,7 @@ from billing.money import Money, exponent
 from integrations.models import Channel
 from pqintel.workspaces.models import Workspace
 
-from .models import FALLS_TO, MOST_DAYS, Exclusion, ExclusionKind, Policy
+from .models import CARD_DAYS, FALLS_TO, MOST_DAYS, Exclusion, ExclusionKind, Policy
 
 Choices = list[tuple[str, str]]
 _MOST_ATTEMPTS: Final = 50
@@ -171,6 +171,27 @@ class PolicyForm(forms.Form):
         """The fields of a `Policy`."""
         numbers = [int(number) for number in self.cleaned_data.get("channels", ())]
         return {**self.cleaned_data, "channels": numbers}
+
+
+class CardNoticeForm(forms.Form):
+    """Whether customers are told that their card expires, and when."""
+
+    card_notice = forms.BooleanField(
+        label="Write to customers whose card expires soon",
+        required=False,
+        help_text="Once for each card, in the morning. Not to those who have another card by then, whose subscription "
+        "ends, or who are left alone.",
+    )
+    card_notice_days = forms.IntegerField(
+        label="How many days before",
+        min_value=CARD_DAYS[0],
+        max_value=CARD_DAYS[1],
+        help_text="A card is valid until the last day of its month; from there the days count back.",
+        widget=_number(),
+    )
+
+    def __init__(self, policy: Policy, data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(data, initial={name: getattr(policy, name) for name in self.base_fields})
 
 
 class ExclusionForm(forms.Form):

@@ -72,13 +72,19 @@ def run(workspace_id: int, mode: Mode, now: datetime, *, dry: bool = False) -> R
     return ran
 
 
-def _refused(workspace_id: int, mode: Mode, now: datetime) -> str:
-    """Why nothing may be done; "" where something may. Three queries."""
+def cut_off(workspace_id: int, mode: Mode, now: datetime) -> str:
+    """Why what is known may be outdated, so that nothing may be done; "" where something may. Three queries, in
+    scope."""
     if not feed_status(workspace_id, mode).connected:
         return NOT_CONNECTED
     if not allowance(Workspace.objects.get(pk=workspace_id), now).stripe_integration:
         return EVENTS_WAIT
-    return "" if policy_of(workspace_id, mode).enabled else TURNED_OFF
+    return ""
+
+
+def _refused(workspace_id: int, mode: Mode, now: datetime) -> str:
+    refused = cut_off(workspace_id, mode, now)
+    return refused or ("" if policy_of(workspace_id, mode).enabled else TURNED_OFF)
 
 
 def _take(

@@ -12,6 +12,7 @@ urlpatterns = [
     path("cases.csv", cases.cases_csv, name="cases_csv"),
     path("recovery/", recovery.show_recovery, name="recovery"),
     path("policy/", policy.show_policy, name="policy"),
+    path("policy/cards/", policy.save_card_notice, name="card_notice"),
     path("policy/exclusions/", policy.add_exclusion, name="exclusion_add"),
     path("policy/exclusions/<int:pk>/remove/", policy.remove_exclusion, name="exclusion_remove"),
     path("cases/<stripe_id:stripe_id>/pause/", cases.pause, name="case_pause"),

@@ -8,6 +8,7 @@ from typing import Final
 from billing.models import Invoice, Subscription
 from billing.modes import Mode
 from billing.owed import Debt, DebtState, debts
+from dunning.cards.standing import why_no_letter
 from dunning.models import Letter, LetterKind
 from dunning.wording import amounts, listed
 
@@ -32,7 +33,7 @@ def refresh(letter: Letter) -> str:
     """Bring what a letter says up to date; why it is not wanted any more, or "" where it is. Must run in scope.
 
     A letter that asks for several invoices asks for those that are still owed, under the newest pages of Stripe's.
-    Changes the letter in memory alone. Two queries at most.
+    Changes the letter in memory alone. Two queries at most, seven for one about a card.
     """
     if letter.kind in CHASING and letter.invoices:
         return _refresh_debts(letter)
@@ -40,6 +41,8 @@ def refresh(letter: Letter) -> str:
         return SUBSCRIBED
     if letter.kind == LetterKind.WELCOME and not has_subscription(letter):
         return OVER
+    if letter.kind == LetterKind.CARD_EXPIRING:
+        return why_no_letter(letter)
     return ""
 
 

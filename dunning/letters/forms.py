@@ -10,6 +10,7 @@ from django import forms
 
 from dunning.models import LetterKind, Sender
 
+from .kinds import SWITCHED_BY_POLICY
 from .texts import KnownText, Text
 from .wording import LONGEST_BODY, LONGEST_SUBJECT, Unusable, check_body, check_subject
 
@@ -81,6 +82,8 @@ class TextForm(forms.Form):
     def __init__(self, known: KnownText, given: Any = None) -> None:
         self.kind: LetterKind = known.kind
         super().__init__(given, initial={"enabled": known.enabled, **known.text})
+        if known.kind in SWITCHED_BY_POLICY:
+            del self.fields["enabled"]
 
     def clean_subject(self) -> str:
         return self._checked("subject", check_subject)

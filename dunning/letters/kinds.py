@@ -30,10 +30,8 @@ OPTIONAL: Final = frozenset(
 
 LABELS: Final[Mapping[str, str]] = {kind.value: str(kind.label) for kind in LetterKind}
 
-OFF_BY_DEFAULT: Final = frozenset({LetterKind.CARD_EXPIRING})
-
-WRITTEN: Final = tuple(kind for kind in LetterKind if kind is not LetterKind.CARD_EXPIRING)
-"""The kinds that somebody decides. Events tell of no card when it expires, so that pages do not offer that letter."""
+SWITCHED_BY_POLICY: Final = frozenset({LetterKind.CARD_EXPIRING})
+"""They go out where the policy of dunning says so (`Policy.card_notice`), not by a switch of their own."""
 
 PLACEHOLDERS: Final[Mapping[str, str]] = {
     "customer_name": "the customer’s name",
@@ -49,6 +47,16 @@ PLACEHOLDERS: Final[Mapping[str, str]] = {
     "card": "the card, by brand and last four digits",
 }
 """Every placeholder, in words for those who write texts. Days are the workspace's, written out: "March 1, 2026"."""
+_OF_KIND: Final[Mapping[tuple[LetterKind, str], str]] = {
+    (LetterKind.CARD_EXPIRING, "date"): "the month at whose end the card expires, as in “March 2026”",
+    (LetterKind.CARD_EXPIRING, "plan"): "the plan that is paid with the card",
+}
+
+
+def meaning(kind: LetterKind, name: str) -> str:
+    """What a placeholder stands for in a kind of letter, in words."""
+    return _OF_KIND.get((kind, name), PLACEHOLDERS[name])
+
 
 _EVERYWHERE: Final = ("customer_name", "workspace_name")
 _OWED: Final = ("amount", "plan", "invoice_number", "payment_link")

@@ -51,6 +51,8 @@ def sample_of(workspace_id: int, mode: Mode, kind: LetterKind, text: Text, now: 
         "next_attempt": day(now + timedelta(days=3)),
         "downgrade_date": day(now + timedelta(days=14)),
     }
+    if kind is LetterKind.CARD_EXPIRING:
+        made_up["date"] = f"{timezone.localtime(now + timedelta(days=30)):%B %Y}"
     letter = Letter(
         workspace_id=workspace_id,
         mode=mode,

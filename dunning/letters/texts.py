@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, TypedDict
 
 from billing.modes import Mode
-from dunning.models import LetterKind, LetterText
+from dunning.models import LetterKind, LetterText, Policy
 
-from .kinds import OFF_BY_DEFAULT
+from .kinds import SWITCHED_BY_POLICY
 from .wording import check_body, check_subject
 
 
@@ -144,11 +144,17 @@ def text_of(workspace_id: int, mode: Mode, kind: LetterKind) -> Text:
 def known_texts(
     workspace_id: int, mode: Mode, kinds: Iterable[LetterKind] = tuple(LetterKind)
 ) -> dict[LetterKind, KnownText]:
-    """The texts of those kinds as they hold now. One query. Must run in scope."""
+    """The texts of those kinds as they hold now. One query, two where the policy is the switch of one of them. Must run
+    in scope."""
     wanted = tuple(kinds)
     rows = LetterText.objects.filter(workspace_id=workspace_id, mode=mode, kind__in=wanted)
     own = {LetterKind(row.kind): row for row in rows}
-    return {kind: _known(kind, own.get(kind)) for kind in wanted}
+    known = {kind: _known(kind, own.get(kind)) for kind in wanted}
+    switched = SWITCHED_BY_POLICY.intersection(wanted)
+    if switched:
+        on = Policy.objects.filter(workspace_id=workspace_id, mode=mode, card_notice=True).exists()
+        known |= {kind: replace(known[kind], enabled=on) for kind in switched}
+    return known
 
 
 def save(workspace_id: int, mode: Mode, kind: LetterKind, text: Text, *, enabled: bool, by: str, now: datetime) -> None:
@@ -179,6 +185,6 @@ def reset(workspace_id: int, mode: Mode, kind: LetterKind) -> None:
 def _known(kind: LetterKind, row: LetterText | None) -> KnownText:
     ours = DEFAULTS[kind]
     if row is None:
-        return KnownText(kind, ours, enabled=kind not in OFF_BY_DEFAULT, own=False)
+        return KnownText(kind, ours, enabled=True, own=False)
     text: Text = {"subject": row.subject, "body": row.body}
     return KnownText(kind, text, enabled=row.enabled, own=text != ours)

@@ -20,7 +20,7 @@ from billing.modes import Mode
 from billing.names import customer_labels
 from dunning.letters import compose, outbox, report, senders, texts, trial
 from dunning.letters.forms import AnswerForm, SenderForm, TextForm
-from dunning.letters.kinds import ALLOWED, LABELS, PLACEHOLDERS, WRITTEN
+from dunning.letters.kinds import ALLOWED, LABELS, SWITCHED_BY_POLICY, meaning
 from dunning.letters.question import question_of
 from dunning.letters.samples import sample_of
 from dunning.letters.texts import KnownText, Text
@@ -147,7 +147,7 @@ def text(request: MemberRequest, slug: str, mode: Mode, letter_kind: str) -> Htt
         mode,
         known.kind,
         form.text,
-        enabled=form.cleaned_data["enabled"],
+        enabled=form.cleaned_data.get("enabled", True),
         by=request.user.email,
         now=timezone.now(),
     )
@@ -200,7 +200,7 @@ def reset(request: MemberRequest, slug: str, mode: Mode, letter_kind: str) -> Ht
 
 
 def _known(request: MemberRequest, mode: Mode, letter_kind: str) -> KnownText:
-    if letter_kind not in WRITTEN:
+    if letter_kind not in LetterKind.values:
         raise Http404("No such letter.")
     kind = LetterKind(letter_kind)
     return texts.known_texts(request.workspace.pk, mode, [kind])[kind]
@@ -220,7 +220,8 @@ def _shown(request: MemberRequest, mode: Mode, known: KnownText, form: TextForm)
         "known": known,
         "kind": known.kind.value,
         "title": LABELS[known.kind],
-        "placeholders": [(f"${name}", PLACEHOLDERS[name]) for name in ALLOWED[known.kind]],
+        "placeholders": [(f"${name}", meaning(known.kind, name)) for name in ALLOWED[known.kind]],
+        "by_policy": known.kind in SWITCHED_BY_POLICY,
         "preview": None,
     }
     if typed is not None:
@@ -237,7 +238,7 @@ def _page(request: MemberRequest, mode: Mode, answer_form: AnswerForm | None = N
         "question": question_of(workspace_id, mode, answer_form),
         "identity": compose.identity_of(workspace_id),
         "sender": senders.sender_of(workspace_id),
-        "texts": list(texts.known_texts(workspace_id, mode, WRITTEN).values()),
+        "texts": list(texts.known_texts(workspace_id, mode).values()),
         "lines": lines,
         "older": older,
         "first_page": before is None,

@@ -17,7 +17,9 @@ from billing.actions.access.proposals import tiers_of
 from billing.modes import Mode
 from billing.names import customer_labels
 from dunning import handling
-from dunning.forms import ExclusionForm, PolicyForm, amounts_text
+from dunning.cards import rounds
+from dunning.cards.page import cards_page
+from dunning.forms import CardNoticeForm, ExclusionForm, PolicyForm, amounts_text
 from dunning.letters import outbox
 from dunning.models import Case, Exclusion, ExclusionKind, Policy
 from dunning.terms import policy_of
@@ -42,6 +44,24 @@ def show_policy(request: Any, slug: str, mode: Mode) -> HttpResponse:
         messages.success(request, "The policy is saved. Cases that run keep the schedule and texts they began with.")
         return redirect(PAGE, slug, mode)
     return _page(request, mode, policy, form, _exclusion_form(request, mode))
+
+
+@needs(Permission.CONFIGURE)
+@require_POST
+def save_card_notice(request: Any, slug: str, mode: Mode) -> HttpResponse:
+    """Whether customers are told that their card expires. Turned off, what was kept of cards is forgotten."""
+    policy = policy_of(request.workspace.pk, mode)
+    form, now = CardNoticeForm(policy, request.POST), timezone.now()
+    if not form.is_valid():
+        channels = list(channels_of(request.workspace).defer("secret"))
+        return _page(request, mode, policy, PolicyForm(policy, channels), _exclusion_form(request, mode), form)
+    changed = {**form.cleaned_data, "changed_at": now, "changed_by": request.user.email}
+    Policy.objects.update_or_create(workspace=request.workspace, mode=mode, defaults=changed)
+    on = form.cleaned_data["card_notice"]
+    rounds.switched(request.workspace.pk, mode, on=on, now=now)
+    told = "Customers are told" if on else "Nobody is told"
+    messages.success(request, f"{told} that their card expires soon.")
+    return redirect(PAGE, slug, mode)
 
 
 @needs(Permission.CONFIGURE)
@@ -75,7 +95,15 @@ def remove_exclusion(request: Any, slug: str, mode: Mode, pk: int) -> HttpRespon
     return redirect(PAGE, slug, mode)
 
 
-def _page(request: Any, mode: Mode, policy: Policy, form: PolicyForm, exclusion_form: ExclusionForm) -> HttpResponse:
+def _page(
+    request: Any,
+    mode: Mode,
+    policy: Policy,
+    form: PolicyForm,
+    exclusion_form: ExclusionForm,
+    card_form: CardNoticeForm | None = None,
+) -> HttpResponse:
+    card_form = card_form or CardNoticeForm(policy)
     rows = list(Exclusion.objects.filter(workspace=request.workspace, mode=mode).order_by("-created_at", "-pk"))
     context = {
         "form": form,
@@ -83,11 +111,13 @@ def _page(request: Any, mode: Mode, policy: Policy, form: PolicyForm, exclusion_
         "amounts": amounts_text(policy.escalate_amounts).splitlines(),
         "exclusions": _named(request, mode, rows),
         "exclusion_form": exclusion_form,
+        "card_form": card_form,
+        "cards": cards_page(request.workspace, mode, policy, timezone.now()),
         "letters_wanted": outbox.wanted(request.workspace.pk, mode),
         "has_channels": "channels" in form.fields,
         "running": Case.objects.filter(workspace=request.workspace, mode=mode, closed_at=None).count(),
     }
-    wrong = bool(form.errors or exclusion_form.errors)
+    wrong = bool(form.errors or exclusion_form.errors or card_form.errors)
     return render(request, "dunning/policy.html", context, status=422 if wrong else 200)
 
 

@@ -24,8 +24,8 @@ from billing.access import Answer, for_customer
 from billing.models import PendingReaction
 from billing.modes import Mode
 from dunning.letters import outbox
-from dunning.models import RUNNING, Case, Letter, LetterState
-from dunning.tasks import run_cases, send_letters
+from dunning.models import RUNNING, CardReading, Case, Letter, LetterState
+from dunning.tasks import look_at_cards, run_cases, send_letters
 from integrations.channels.lanes import lane_of
 from integrations.models import Channel, Connection, Delivery, DeliveryState, Read
 from integrations.stripe.reads import answer_due
@@ -124,6 +124,7 @@ class World:
             self._answer_reads()
             react(self.lane.number)
             run_cases(self.lane.number)
+            look_at_cards(self.lane.number)
             evaluate(self.lane.number)
             send_letters(self.lane.number)
             for channel in self._channels():
@@ -147,6 +148,7 @@ class World:
                 Letter.objects.filter(state=LetterState.WAITING).aggregate(at=Min("next_attempt_at")),
                 Delivery.objects.filter(state=DeliveryState.WAITING).aggregate(at=Min("next_attempt_at")),
                 Read.objects.filter(done_at=None).aggregate(at=Min("due_at")),
+                CardReading.objects.aggregate(at=Min("due_at")),
             )
         for answer in questions:
             if answer["at"] is not None:
@@ -225,10 +227,12 @@ class World:
         with scoped_transaction(self.workspace):
             return list(Case.objects.order_by("opened_at", "id"))
 
-    def subscriber(self, name: str = "Ada Lovelace", **terms: Any) -> tuple[str, str]:
-        """A customer with a paid subscription; their ids."""
+    def subscriber(
+        self, name: str = "Ada Lovelace", *, card_expires: tuple[int, int] = (2036, 1), **terms: Any
+    ) -> tuple[str, str]:
+        """A customer with a paid subscription and a card that is valid until a year and month; their ids."""
         email = f"{name.split()[0].lower()}@customer.test"
-        customer = self.account.create_customer(name=name, email=email)
+        customer = self.account.create_customer(name=name, email=email, card_expires=card_expires)
         return customer.id, self.account.subscribe(customer.id, [self.price.id], **terms).id
 
     def open_invoice(self, customer: str) -> str:

@@ -137,6 +137,7 @@ dunning_urls = (
         path("w/<slug>/<mode>/dunning/cases.csv", nothing, name="cases_csv"),
         path("w/<slug>/<mode>/dunning/recovery/", nothing, name="recovery"),
         path("w/<slug>/<mode>/dunning/policy/", nothing, name="policy"),
+        path("w/<slug>/<mode>/dunning/policy/cards/", nothing, name="card_notice"),
         path("w/<slug>/<mode>/dunning/policy/exclusions/", nothing, name="exclusion_add"),
         path("w/<slug>/<mode>/dunning/policy/exclusions/<int:pk>/remove/", nothing, name="exclusion_remove"),
         *(

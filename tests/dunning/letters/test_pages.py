@@ -11,6 +11,7 @@ import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from billing.modes import Mode
 from dunning.letters import LetterKind, senders, texts
@@ -27,6 +28,7 @@ from tests.factories import (
     MembershipFactory,
     WorkspaceFactory,
 )
+from tests.factories_dunning import PolicyFactory
 from tests.factories_letters import LetterFactory, LetterPolicyFactory, LetterTextFactory, SenderFactory
 from tests.smtp import Mailbox
 
@@ -329,6 +331,21 @@ def test_one_letter_shows_what_was_sent_or_would_be(workspace: Workspace, viewer
 def test_kinds_that_are_turned_off_are_shown_as_off(workspace: Workspace, viewer_client: Client) -> None:
     LetterTextFactory(workspace=workspace, mode=Mode.LIVE, kind=LetterKind.GOODBYE, enabled=False)
     known = {one.kind: one.enabled for one in viewer_client.get(HERE).context["texts"]}
-    assert [kind for kind, enabled in known.items() if not enabled] == [LetterKind.GOODBYE]
-    assert LetterKind.CARD_EXPIRING not in known  # nobody writes it
-    text_of(viewer_client, f"{HERE}texts/card_expiring/", 404)
+    assert [kind for kind, enabled in known.items() if not enabled] == [LetterKind.CARD_EXPIRING, LetterKind.GOODBYE]
+
+
+def test_the_policy_is_the_switch_of_the_notice_about_cards(workspace: Workspace, admin_client: Client) -> None:
+    here = f"{HERE}texts/card_expiring/"
+    PolicyFactory(workspace=workspace, mode=Mode.TEST, card_notice=True)  # of the other mode
+    page = admin_client.get(here)
+    assert (page.context["known"].enabled, "enabled" in page.context["form"].fields) == (False, False)
+    assert "the month at whose end the card expires" in page.content.decode()
+    assert f"expires at the end of {timezone.now() + timedelta(days=30):%B %Y}." in page.content.decode()
+    own = {"subject": "Your card", "body": "Hello $customer_name,\n\n$card ends with $date. It pays for $plan."}
+    assert admin_client.post(here, {**own, "body": "$amount"}).status_code == 422
+    assert admin_client.post(here, own).status_code == 302
+    with scoped_transaction(workspace):
+        assert LetterText.objects.get(kind=LetterKind.CARD_EXPIRING).enabled
+    PolicyFactory(workspace=workspace, mode=Mode.LIVE, card_notice=True)
+    known = {one.kind: one for one in admin_client.get(HERE).context["texts"]}[LetterKind.CARD_EXPIRING]
+    assert (known.enabled, known.own, known.text["subject"]) == (True, True, "Your card")

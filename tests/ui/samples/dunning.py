@@ -12,8 +12,10 @@ from django.http import QueryDict
 
 from billing.money import Money
 from billing.statuses import Status
+from dunning.cards.page import CardsPage
+from dunning.cards.page import Line as CardLine
 from dunning.case_page import CasePage, Coming, Fate, Line
-from dunning.forms import ExclusionForm, PolicyForm, ReasonForm
+from dunning.forms import CardNoticeForm, ExclusionForm, PolicyForm, ReasonForm
 from dunning.listing import STATES, CaseForm, CaseRow
 from dunning.models import Case, CaseEntry, CaseState, EntryKind, Exclusion, Policy
 from dunning.recovery import Outcome, Recovered
@@ -133,6 +135,28 @@ class SampleExclusionForm(ExclusionForm):
         return ""
 
 
+def cards() -> CardsPage:
+    def one(name: str, status: Status, detail: str = "", letter: int | None = None, **more: Any) -> CardLine:
+        plain: dict[str, Any] = {"card": "Visa •••• 4242", "expires": "December 2026", "at": None, **more}
+        return CardLine("cus_1", name, status=status, detail=detail, letter=letter, **plain)
+
+    return CardsPage(
+        on=True,
+        days=30,
+        read_at=NOW - DAY / 4,
+        due_at=NOW + DAY,
+        month="January 2027",
+        count=31,
+        lines=[
+            one("Ada Lovelace", Status("Sent", "good"), letter=1, at=NOW - DAY),
+            one(LONG, Status("Skipped"), "Another card pays by now", 2, card="American Express •••• 0005", at=NOW),
+            one("Grace Hopper", Status("Held", "warn"), "Letters to customers were not answered yet", 3, at=NOW),
+            one("Alan Turing", Status("Not now"), "An invoice is unpaid: the letters about that go first"),
+            one("Edsger Dijkstra", Status("Planned", "accent"), expires="January 2027", at=NOW + 5 * DAY),
+        ],
+    )
+
+
 def policy(data: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
     terms = Policy(
         quiet_from=time(21),
@@ -154,6 +178,8 @@ def policy(data: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]
         "policy": terms,
         "amounts": ["USD 500.00"],
         "exclusions": [(excluded, LONG), (tier, "Enterprise")],
+        "cards": CardsPage(on=False, days=30),
+        "card_form": CardNoticeForm(terms),
         "exclusion_form": SampleExclusionForm(workspace, mode, tiers, wrong),
         "letters_wanted": True,
         "has_channels": True,
@@ -215,5 +241,20 @@ def pages() -> Iterator[tuple[str, Page]]:
         "dunning-looking",
         page("policy", "live", "dunning", policy(letters_wanted=False, exclusions=[]), may_all=False),
     )
+    on = Policy(card_notice=True)
+    yield (
+        "dunning-cards",
+        page("policy", "live", "dunning", policy(cards=cards(), card_form=CardNoticeForm(on))),
+    )
+    failure = "The key lacks a permission: rak_charge_read. Edit the key at Stripe, and set it to Read."
+    reading = CardsPage(on=True, days=30, failure=failure)
+    wrong_days = CardNoticeForm(on, {"card_notice": "on", "card_notice_days": "400"})
+    yield "dunning-cards-failing", page("policy", "test", "dunning", policy(cards=reading, card_form=wrong_days))
+    yield (
+        "dunning-cards-reading",
+        page("policy", "test", "dunning", policy(cards=CardsPage(on=True, days=30)), may_all=False),
+    )
+    none = CardsPage(on=True, days=30, read_at=NOW - DAY)
+    yield "dunning-cards-none", page("policy", "live", "dunning", policy(cards=none, card_form=CardNoticeForm(on)))
     yield "recovery", page("recovery", "live", "cases", recovery())
     yield "recovery-empty", page("recovery", "test", "cases", {"currencies": []})

@@ -9,7 +9,7 @@ from typing import Any
 
 from dunning.letters.compose import Mail
 from dunning.letters.forms import AnswerForm, SenderForm, TextForm
-from dunning.letters.kinds import ALLOWED, LABELS, PLACEHOLDERS, WRITTEN
+from dunning.letters.kinds import ALLOWED, LABELS, meaning
 from dunning.letters.samples import MADE_UP, PAGE
 from dunning.letters.texts import DEFAULTS, KnownText
 from dunning.letters.wording import fill
@@ -64,7 +64,7 @@ LINES = [
 ]
 TEXTS = [
     KnownText(kind, DEFAULTS[kind], enabled=kind is not LetterKind.GOODBYE, own=kind is LetterKind.WELCOME)
-    for kind in WRITTEN
+    for kind in LetterKind
 ]
 
 
@@ -94,7 +94,7 @@ def text(form: TextForm, *, usable: bool = True, may_all: bool = True) -> Page:
         "known": REMINDER,
         "kind": REMINDER.kind.value,
         "title": LABELS[REMINDER.kind],
-        "placeholders": [(f"${name}", PLACEHOLDERS[name]) for name in ALLOWED[REMINDER.kind]],
+        "placeholders": [(f"${name}", meaning(REMINDER.kind, name)) for name in ALLOWED[REMINDER.kind]],
         "preview": preview if usable else None,
         "about": "Ada Lovelace & Daughters, Limited",
     }
