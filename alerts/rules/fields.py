@@ -19,6 +19,18 @@ def minor(major: str, currency: str) -> int:
     return int(Decimal(major).scaleb(exponent(currency)))
 
 
+def fits(major: Decimal, currency: str) -> bool:
+    """Whether an amount in major units is one of whole minor units."""
+    return major == major.quantize(Decimal(1).scaleb(-exponent(currency)))
+
+
+def check_digits(form: forms.Form, name: str, currency: str) -> None:
+    """Add an error to a field whose amount has more digits than its currency; an empty one has none."""
+    given = form.cleaned_data.get(name)
+    if given and not fits(Decimal(given), currency):
+        form.add_error(name, f"This has more digits than {currency.upper()} has.")
+
+
 class CurrencyField(forms.CharField):
     """A currency's three letters, kept in lower case."""
 
@@ -66,7 +78,7 @@ class MinimumsField(forms.CharField):
                 raise forms.ValidationError(f"“{part}” names no currency. Write it like 100 USD.")
             if not amount.is_finite() or not 0 <= amount < _LARGEST:
                 raise forms.ValidationError(f"“{part}” is no amount that can be billed.")
-            if amount != amount.quantize(Decimal(1).scaleb(-exponent(code))):
+            if not fits(amount, code):
                 raise forms.ValidationError(f"“{part}” has more digits than {code.upper()} has.")
             if code in found:
                 raise forms.ValidationError(f"{code.upper()} is there twice.")

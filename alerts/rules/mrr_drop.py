@@ -25,7 +25,7 @@ from billing.rates import MissingRate, Rates, convert, rates_between
 
 from .base import Params, ParamsForm, Place, Threshold, Words
 from .days import midnights
-from .fields import CurrencyField, DecimalText, WholeField, minor
+from .fields import CurrencyField, DecimalText, WholeField, check_digits, minor
 from .writing import amount, lasting, page, percent, span
 
 PERCENT: Final = "percent"
@@ -81,6 +81,9 @@ class Form(ParamsForm):
             self.add_error("threshold", "MRR cannot drop by more than 100 percent.")
         if given.get("measure") == PERCENT and "minimum" in given and not Decimal(given["minimum"] or 0):
             self.add_error("minimum", "Percentages need a base: say how much MRR there has to be.")
+        if given.get("currency"):
+            for name in ("minimum",) if given.get("measure") == PERCENT else ("threshold", "minimum"):
+                check_digits(self, name, given["currency"])
         return given
 
 

@@ -16,7 +16,7 @@ from alerts.models import Outcome, RuleKind
 from billing.models import Failure
 
 from .base import Params, ParamsForm, Place, Threshold, Words
-from .fields import CurrencyField, DecimalText, WholeField, minor
+from .fields import CurrencyField, DecimalText, WholeField, check_digits, minor
 from .writing import amount, lasting, page, payments, span
 
 COUNT: Final = "count"
@@ -44,6 +44,8 @@ class Form(ParamsForm):
         given = super().clean() or {}
         if given.get("measure") == AMOUNT and "currency" in given and not given["currency"]:
             self.add_error("currency", "Say in which currency: amounts of several are never added up.")
+        elif given.get("measure") == AMOUNT and {"threshold", "currency"} <= set(given):
+            check_digits(self, "threshold", given["currency"])
         if given.get("measure") == COUNT and "threshold" in given:
             if Decimal(given["threshold"]) % 1:
                 self.add_error("threshold", "Payments are counted in whole numbers.")

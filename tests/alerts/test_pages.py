@@ -152,6 +152,17 @@ WRONG: list[tuple[str, dict[str, Any], dict[str, str]]] = [
         {"measure": "count", "threshold": "2.5"},
         {"threshold": "Payments are counted in whole numbers."},
     ),
+    (
+        "payment_failures",
+        {"measure": "amount", "threshold": "5.005"},
+        {"threshold": "This has more digits than USD has."},
+    ),
+    (
+        "mrr_drop",
+        {"measure": "amount", "threshold": "10.5", "currency": "JPY"},
+        {"threshold": "This has more digits than JPY has."},
+    ),
+    ("mrr_drop", {"minimum": "500.001", "currency": "EUR"}, {"minimum": "This has more digits than EUR has."}),
     ("event", {"kinds": []}, {"kinds": "This field is required."}),
     ("event", {"minimums": "a lot"}, {"minimums": "“a lot” is no amount. Write it like 100 USD."}),
     ("event", {"minimums": "1.001 USD"}, {"minimums": "“1.001 USD” has more digits than USD has."}),
