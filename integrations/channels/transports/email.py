@@ -32,7 +32,8 @@ class Email:
         """Hand it to the mail server. What the server says of the address breaks the channel, nothing else does."""
         if len(target.split()) != 1:
             return Permanent("This is not an address.")
-        mail = EmailMultiAlternatives(payload["subject"], payload["text"], to=[target])
+        headers = {"Auto-Submitted": "auto-generated"}  # so that nobody's absence is answered to us
+        mail = EmailMultiAlternatives(payload["subject"], payload["text"], to=[target], headers=headers)
         mail.attach_alternative(payload["html"], "text/html")
         return post(mail)
 

@@ -52,12 +52,15 @@ def test_telegram_html_exactly() -> None:
     }
 
 
+FOOTER = "PQ Intel\nSent to a channel of your workspace. Its members change channels under Settings › Channels.\n"
+
+
 def test_mail_exactly() -> None:
     payload = TRANSPORTS["email"].render(HELLO)
     assert payload["subject"] == "Warning: A payment failed"
     assert payload["text"] == (
         "Warning: A payment failed\n\n49.00 USD of Ada\n\nAttempt: 2\n\n"
-        "See the customer: https://pq.example.com/w/acme/live/customers/cus_1/\n\nPQ Intel\n"
+        "See the customer: https://pq.example.com/w/acme/live/customers/cus_1/\n\n" + FOOTER
     )
     assert '<a href="https://pq.example.com/w/acme/live/customers/cus_1/"' in payload["html"]
 
@@ -73,7 +76,7 @@ def test_a_second_link_stands_beside_the_first_everywhere() -> None:
     mail = TRANSPORTS["email"].render(message)
     assert mail["text"].endswith(
         "See the customer: https://pq.example.com/w/acme/live/customers/cus_1/\n"
-        "Open it at Stripe: https://dashboard.stripe.com/customers/cus_1?a=1&b=2\n\nPQ Intel\n"
+        "Open it at Stripe: https://dashboard.stripe.com/customers/cus_1?a=1&b=2\n\n" + FOOTER
     )
     assert '<a href="https://dashboard.stripe.com/customers/cus_1?a=1&amp;b=2"' in mail["html"]
 

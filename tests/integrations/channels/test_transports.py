@@ -234,6 +234,7 @@ def test_mail_over_smtp(settings: Any) -> None:
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", box.port
         assert email() == Sent("Accepted by the mail server.")
         (arrived,) = box.mails
+        assert arrived["Auto-Submitted"] == "auto-generated"
         assert (arrived["Subject"], arrived["To"]) == ("Warning: A payment failed", "ops@example.com")
         assert [part.get_content_type() for part in arrived.iter_parts()] == ["text/plain", "text/html"]
         box.refuse = True
