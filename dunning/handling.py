@@ -15,7 +15,7 @@ from django.db import transaction
 from billing.actions.access.holding import held_for, lane_within, lift
 from billing.modes import Mode
 
-from . import closing
+from . import closing, mailing
 from .cases import Desk, Impossible, Move
 from .known import look
 from .mailing import KINDS, NAMES
@@ -23,16 +23,21 @@ from .models import Case, EntryKind, Exclusion, ExclusionKind
 from .steps import Chunk
 from .terms import policy_of
 
+PAUSED: Final = "The case was paused"
 NOTHING_TO_SEND: Final = "No further letter is planned for this case."
 
 
 def pause(case: Case, by: str, now: datetime) -> None:
-    """Let nothing be done about a case until somebody lets it go on; what ends it still does. Raises Impossible."""
+    """Let nothing be done about a case until somebody lets it go on; what ends it still does. Raises Impossible.
+
+    A letter that still waits does not go out, or without this invoice; the next one follows when the case goes on.
+    """
     with transaction.atomic():
         desk, row = _on_desk(case, now)
         if row.paused_at is not None:
             raise Impossible("The case is paused already.")
         desk.move(row, Move.PAUSE, "Paused.", by=by)
+        mailing.stop(case.workspace_id, Mode(case.mode), [row], PAUSED, now)
         desk.save()
 
 

@@ -56,6 +56,19 @@ def test_paused_nothing_is_done_and_going_on_skips_what_is_too_old(story: Story)
         do(story, handling.go_on, 9)
 
 
+def test_a_letter_that_waits_does_not_go_out_for_a_paused_case(story: Story) -> None:
+    story.subscription("sub_2")
+    story.fail(0, "in_1", following=4)
+    story.fail(0.5, "in_2", following=4, amount=2000, subscription="sub_2")
+    story.run(3)  # one letter for both, and the mail server is away
+    do(story, handling.pause, 3.1)
+    assert story.mails() == [(3, "reminder_1", "cus_1", ["in_2"], "waiting")]
+    with scope(story.workspace):
+        handling.pause(story.case("in_2"), ADA, story.at(3.2))
+    assert story.mails() == [(3, "reminder_1", "cus_1", ["in_2"], "skipped")]
+    assert story.letter("reminder_1").reason == "The case was paused"
+
+
 def test_a_paused_case_still_ends(story: Story) -> None:
     story.fail(0, following=3)
     do(story, handling.pause, 1)
