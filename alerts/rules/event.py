@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from django import forms
@@ -17,6 +18,7 @@ from billing.names import customer_labels
 from .base import Happened, Happening, Heard, Params, ParamsForm, Place, Words
 from .fields import MinimumsField
 from .payment_failed import reaches
+from .subscriptions import Facts, is_about_one, subscriptions_of
 from .tiers import tiers_around
 from .writing import amount, at_stripe, customer_page, meanwhile, moment, page, sums
 
@@ -27,12 +29,21 @@ _LOST: Final = (
     "State is right again once it was compared with Stripe; what happened in between is not known.",
 )
 TIERS: Final = "customer tiers"
+SUBSCRIPTIONS: Final = "subscriptions"
 
 
 def kind_label(kind: str) -> str:
     """The kind of a line as people choose it: "Subscription: cancel scheduled"."""
     about, _, what = kind.partition(".")
     return f"{about.capitalize()}: {what.replace('_', ' ')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A line of history in words, and what is known of the subscription that it is about."""
+
+    line: story.Line
+    about: Facts | None
 
 
 class Form(ParamsForm):
@@ -72,13 +83,14 @@ class Event(Happening):
         return set(params["kinds"])
 
     def happened(self, heard: Heard, params: Params) -> Sequence[Happened]:
-        """Three queries at most for a batch, however many rules look at it."""
+        """Seven queries at most for a batch, however many rules look at it."""
         kinds = set(params["kinds"])
         wanted = [line for line in heard.lines if line.kind in kinds and _meets(line, params)]
         if params["tier"] and wanted:
             tiers = _tiers(heard)
             wanted = [line for line in wanted if params["tier"] in tiers.get(line.pk, ())]
-        return happenings(heard, wanted)
+        facts = _facts(heard) if any(is_about_one(line) for line in wanted) else {}
+        return [replace(one, found=Told(one.found, facts.get(one.line.pk))) for one in happenings(heard, wanted)]
 
     def summary(self, params: Params) -> str:
         kinds = ", ".join(kind_label(kind) for kind in params["kinds"])
@@ -112,11 +124,12 @@ def happenings(heard: Heard, wanted: Sequence[HistoryEntry]) -> Sequence[Happene
 
 def words_of_line(place: Place, happened: Happened) -> Words:
     """A line of history as a message."""
-    told: story.Line = happened.found
+    told, about = happened.found.line, happened.found.about
     line = happened.line
     fields = [
         ("Customer", told.customer_label),
         ("Amount", amount(told.amount.minor, told.amount.currency) if told.amount else ""),
+        *(about.fields(line.kind, place) if about else ()),
         ("Detail", told.detail),
         ("At", moment(line.happened_at, place)),
     ]
@@ -157,6 +170,14 @@ def _meets(line: HistoryEntry, params: Params) -> bool:
     if params["customer"] and line.customer != params["customer"]:
         return False
     return reaches(params["minimums"], *_amount(line))
+
+
+def _facts(heard: Heard) -> Mapping[int, Facts]:
+    """The facts of the subscriptions of a batch, by the key of the line."""
+    if SUBSCRIPTIONS not in heard.looked_up:
+        heard.looked_up[SUBSCRIPTIONS] = subscriptions_of(heard.place, heard.lines)
+    found: Mapping[int, Facts] = heard.looked_up[SUBSCRIPTIONS]
+    return found
 
 
 def _tiers(heard: Heard) -> Mapping[int, frozenset[str | None]]:

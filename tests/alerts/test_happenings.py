@@ -23,6 +23,7 @@ from tests.factories import (
     FailureFactory,
     HistoryEntryFactory,
     InvoiceFactory,
+    MrrSpanFactory,
     PriceFactory,
     ProductFactory,
     SubscriptionFactory,
@@ -182,6 +183,78 @@ def test_one_customer_alone(stage: Stage) -> None:
     stage.rule("event", {"kinds": ["invoice.paid"], **ANY, "customer": "cus_1"})
     stage.hear(at(0), *(line(stage, "invoice.paid", at(0), customer=who) for who in ("cus_1", "cus_11", None)))
     assert stage.titles() == ["Invoice paid: cus_1"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "when", "of_subscription", "fields"),
+    [
+        (
+            "subscription.ended",
+            at(0),
+            {"status": "canceled"},
+            {"Plan": "Growth, monthly", "MRR lost": "€20.00 + $49.00"},
+        ),
+        (
+            "subscription.cancel_scheduled",
+            at(0),
+            {"cancel_at_period_end": True, "current_period_end": at(1440)},
+            {"Plan": "Growth, monthly", "MRR": "€20.00 + $49.00", "Ends": "11 Mar 2026, 12:00:00 UTC"},
+        ),
+        (
+            "subscription.cancel_scheduled",
+            at(0),
+            {"cancel_at": at(2880), "cancel_at_period_end": True, "current_period_end": at(1440)},
+            {"Plan": "Growth, monthly", "MRR": "€20.00 + $49.00", "Ends": "12 Mar 2026, 12:00:00 UTC"},
+        ),
+        ("subscription.started", at(-1000), {}, {"Plan": "Growth, monthly", "MRR": "€20.00 + $49.00"}),
+        ("subscription.resumed", at(0), {}, {"Plan": "Growth, monthly"}),
+    ],
+)
+def test_a_line_about_a_subscription_says_what_it_is_worth(
+    stage: Stage, kind: str, when: datetime, of_subscription: dict[str, Any], fields: dict[str, str]
+) -> None:
+    stage.rule("event", {"kinds": [kind], **ANY}, since=at(-2000))
+    stage.made(ProductFactory, stripe_id="prod_1", name="Growth")
+    stage.made(PriceFactory, stripe_id="price_1", product="prod_1")
+    of_one = {"customer": "cus_1", "items": [{"price": "price_1"}], **of_subscription}
+    stage.made(SubscriptionFactory, stripe_id="sub_1", **of_one)
+    # From the line at -1000 until the one at 0. Those of others, of trials and of other times are none of it.
+    held = {"starts": int(at(-1000).timestamp()), "ends": int(at(0).timestamp())}
+    ours = {"subscription": "sub_1", "customer": "cus_1"}
+    stage.made(MrrSpanFactory, **held, **ours)
+    stage.made(MrrSpanFactory, **held, **ours, currency="eur", monthly=2000)
+    stage.made(MrrSpanFactory, **held, **ours, monthly=700, trial=True)
+    stage.made(MrrSpanFactory, **{**held, "starts": held["starts"] - 9, "ends": held["starts"]}, **ours, monthly=300)
+    stage.made(MrrSpanFactory, **held, subscription="sub_2", customer="cus_1")
+    MrrSpanFactory(workspace=stage.workspace, mode=Mode.LIVE, **held, **ours)
+    about = {"object_kind": "subscription", "object_id": "sub_1", "customer": "cus_1"}
+    stage.hear(at(0), line(stage, kind, when, is_change=True, **about))
+    (message,) = stage.messages()
+    told = dict(message.fields)
+    del told["Customer"], told["At"]
+    assert told == fields
+
+
+def test_lines_about_subscriptions_cost_the_same_however_many_there_are(stage: Stage) -> None:
+    stage.rule("event", {"kinds": ["subscription.started"], **ANY})
+    stage.rule("event", {"kinds": ["subscription.started"], **ANY})
+
+    def statements(count: int, minute: float) -> int:
+        lines = []
+        for n in range(count):
+            name = f"{minute}_{n}"
+            sub = stage.made(SubscriptionFactory, customer=f"cus_{name}", items=[{"price": f"price_{name}"}])
+            stage.made(MrrSpanFactory, subscription=sub.stripe_id, customer=sub.customer)
+            about = {"object_kind": "subscription", "object_id": sub.stripe_id, "customer": sub.customer}
+            lines.append(line(stage, "subscription.started", at(minute), is_change=True, **about))
+        with CaptureQueriesContext(connection) as queries:
+            stage.hear(at(minute), *lines)
+        return len(queries)
+
+    statements(1, 0)
+    few = statements(7, 10)
+    stage.evaluate(at(15))
+    assert statements(20, 20) == few
 
 
 def test_a_step_that_is_taken_back_and_comes_again_is_told_once(stage: Stage) -> None:
