@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from django import forms
 
+from billing.modes import Mode
 from integrations.models import Channel
 
 from .models import Rule, RuleKind
@@ -100,9 +101,12 @@ class RuleForm:
     speaking: SpeakingForm
     params: ParamsForm
 
-    def is_valid(self) -> bool:
-        """Judges both, so that every wrong value gets its own error."""
-        return all([self.speaking.is_valid(), self.params.is_valid()])
+    def is_valid_in(self, workspace_id: int, mode: Mode) -> bool:
+        """Judges both, so that every wrong value gets its own error. Two queries at most. Must run in scope."""
+        both = [self.speaking.is_valid(), self.params.is_valid()]
+        if self.params.is_valid():
+            self.params.check_in(workspace_id, mode)
+        return all(both) and not self.params.errors
 
     @property
     def wanted(self) -> Wanted:

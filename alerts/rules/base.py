@@ -78,6 +78,9 @@ class ParamsForm(forms.Form):
     def initial_of(cls, params: Params) -> dict[str, Any]:
         return dict(params)
 
+    def check_in(self, workspace_id: int, mode: Mode) -> None:
+        """Add errors to a valid form where it names what is not there. Must run in scope."""
+
 
 class Threshold(ABC):
     """A kind of rule that compares a value with a threshold. One object each, without state."""

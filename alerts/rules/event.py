@@ -11,8 +11,10 @@ from django import forms
 from alerts.machine import Decision, Occurrence
 from alerts.models import RuleKind
 from billing import story
+from billing.actions.access.proposals import tiers_of
 from billing.actions.gaps import GAP
-from billing.models import HistoryEntry
+from billing.models import Customer, HistoryEntry
+from billing.modes import Mode
 from billing.names import customer_labels
 
 from .base import Happened, Happening, Heard, Params, ParamsForm, Place, Words
@@ -71,6 +73,15 @@ class Form(ParamsForm):
     @classmethod
     def initial_of(cls, params: Params) -> dict[str, Any]:
         return {**params, "minimums": MinimumsField.typed(params["minimums"])}
+
+    def check_in(self, workspace_id: int, mode: Mode) -> None:
+        """A tier or a customer that is not there would make a rule that never says anything."""
+        tier, customer = self.cleaned_data["tier"], self.cleaned_data["customer"]
+        if tier and tier not in (there := tiers_of(workspace_id)):
+            self.add_error("tier", f"There is no tier “{tier}”. There are: {', '.join(there)}.")
+        known = Customer.objects.filter(workspace_id=workspace_id, mode=mode, stripe_id=customer)
+        if customer and not known.exists():
+            self.add_error("customer", f"No customer “{customer}” is known in {mode} mode. Give the id, cus_….")
 
 
 class Event(Happening):

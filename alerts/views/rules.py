@@ -56,7 +56,7 @@ def add(request: MemberRequest, slug: str, mode: Mode, kind: str) -> HttpRespons
     form = form_of(RuleKind(kind), channels, request.POST if request.method == "POST" else None)
     if request.method != "POST":
         return _form(request, form)
-    if not form.is_valid():
+    if not form.is_valid_in(request.workspace.pk, mode):
         return _form(request, form, status=422)
     if "preview" in request.POST:
         return _form(request, form, foreseen=_foreseen(request, mode, form))
@@ -80,7 +80,7 @@ def edit(request: MemberRequest, slug: str, mode: Mode, number: int) -> HttpResp
     form = form_of(RuleKind(found.kind), channels, data, found, page.chosen_keys(found))
     if request.method != "POST":
         return _form(request, form, found)
-    if not form.is_valid():
+    if not form.is_valid_in(request.workspace.pk, mode):
         return _form(request, form, found, status=422)
     if "preview" in request.POST:
         return _form(request, form, found, foreseen=_foreseen(request, mode, form))

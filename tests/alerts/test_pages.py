@@ -19,7 +19,7 @@ from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.roles import Role
 from pqintel.workspaces.tenancy import scoped_transaction
 from tests.alerts.stage import NOON, at
-from tests.factories import ChannelFactory, DeliveryFactory, WorkspaceFactory
+from tests.factories import ChannelFactory, CustomerFactory, DeliveryFactory, WorkspaceFactory
 from tests.factories_alerts import FindingFactory, RuleChannelFactory, RuleFactory
 
 pytestmark = pytest.mark.django_db
@@ -164,6 +164,12 @@ WRONG: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ),
     ("mrr_drop", {"minimum": "500.001", "currency": "EUR"}, {"minimum": "This has more digits than EUR has."}),
     ("event", {"kinds": []}, {"kinds": "This field is required."}),
+    ("event", {"tier": "Growth"}, {"tier": "There is no tier “Growth”. There are: free, starter, growth, scale."}),
+    (
+        "event",
+        {"customer": "cus_nobody"},
+        {"customer": "No customer “cus_nobody” is known in test mode. Give the id, cus_…."},
+    ),
     ("event", {"minimums": "a lot"}, {"minimums": "“a lot” is no amount. Write it like 100 USD."}),
     ("event", {"minimums": "1.001 USD"}, {"minimums": "“1.001 USD” has more digits than USD has."}),
     ("event", {"minimums": "1 USD, 2 usd"}, {"minimums": "USD is there twice."}),
@@ -190,6 +196,15 @@ def test_each_wrong_value_has_its_own_error_and_what_was_typed_stays(
     assert f'value="{typed_value}"' in response.content.decode() or typed_value in ("", "count")
     assert ("<html" in response.content.decode()) is not htmx
     assert rules(workspace) == []
+
+
+def test_a_customer_is_one_of_this_workspace_and_mode(owner_client: Client, workspace: Workspace) -> None:
+    mine = CustomerFactory(workspace=workspace, mode=Mode.TEST, stripe_id="cus_mine")
+    live = CustomerFactory(workspace=workspace, mode=Mode.LIVE, stripe_id="cus_live")
+    foreign = CustomerFactory(mode=Mode.TEST, stripe_id="cus_foreign")
+    for customer, status in ((live, 422), (foreign, 422), (mine, 302)):
+        data = {**typed("event"), "customer": customer.stripe_id}
+        assert owner_client.post(f"{PAGE}add/event/", data).status_code == status
 
 
 def test_with_htmx_the_browser_is_led_to_the_rule(owner_client: Client) -> None:
