@@ -43,7 +43,7 @@ DEFAULTS: Final[Mapping[LetterKind, Text]] = {
     LetterKind.PAYMENT_FAILED: _text(
         "Your payment to $workspace_name did not go through",
         _HELLO,
-        "we could not collect your payment of $amount. $reason",
+        "We could not collect your payment of $amount. $reason",
         "It is for $plan.",
         "Please look at your payment details here and complete the payment:",
         _PAY,
@@ -53,7 +53,7 @@ DEFAULTS: Final[Mapping[LetterKind, Text]] = {
     LetterKind.REMINDER_1: _text(
         "Your payment to $workspace_name is still open",
         _HELLO,
-        "your payment of $amount did not go through on $date. $reason",
+        "Your payment of $amount did not go through on $date. $reason",
         "We will try again on $next_attempt.",
         "You can pay or change your payment details here:",
         _PAY,
@@ -63,7 +63,7 @@ DEFAULTS: Final[Mapping[LetterKind, Text]] = {
     LetterKind.REMINDER_2: _text(
         "A reminder: your payment to $workspace_name is open",
         _HELLO,
-        "your payment of $amount is still open.",
+        "Your payment of $amount is still open.",
         "We will try again on $next_attempt.",
         "It takes a minute to pay or to change your payment details:",
         _PAY,
@@ -73,7 +73,7 @@ DEFAULTS: Final[Mapping[LetterKind, Text]] = {
     LetterKind.FINAL_WARNING: _text(
         "Please pay, to keep your access to $workspace_name",
         _HELLO,
-        "your payment of $amount is still open, and we would like to keep your access as it is.",
+        "Your payment of $amount is still open, and we would like to keep your access as it is.",
         "Without the payment, access is reduced on $downgrade_date.",
         "You can pay here:",
         _PAY,
@@ -83,7 +83,7 @@ DEFAULTS: Final[Mapping[LetterKind, Text]] = {
     LetterKind.ACCESS_REDUCED: _text(
         "Your access to $workspace_name is reduced",
         _HELLO,
-        "your payment of $amount is still open, so your access is reduced for now. Nothing of yours is deleted.",
+        "Your payment of $amount is still open, so your access is reduced for now. Nothing of yours is deleted.",
         "As soon as it is paid, everything is back by itself:",
         _PAY,
         _BYE,
@@ -91,20 +91,20 @@ DEFAULTS: Final[Mapping[LetterKind, Text]] = {
     LetterKind.RECOVERED: _text(
         "Thank you: your payment to $workspace_name has arrived",
         _HELLO,
-        "thank you, your payment of $amount has arrived. There is nothing left to do.",
+        "Thank you, your payment of $amount has arrived. There is nothing left to do.",
         _BYE,
     ),
     LetterKind.CARD_EXPIRING: _text(
         "Your card expires soon",
         _HELLO,
-        "your card $card, with which you pay $workspace_name, expires at the end of $date.",
+        "Your card $card, with which you pay $workspace_name, expires at the end of $date.",
         "Please add a new one before your next payment.",
         _BYE,
     ),
     LetterKind.WELCOME: _text(
         "Welcome to $workspace_name",
         _HELLO,
-        "thank you for subscribing. It is good to have you with us.",
+        "Thank you for subscribing. It is good to have you with us.",
         "Your plan is $plan.",
         "If you have a question, answer this mail.",
         _BYE,
@@ -112,7 +112,7 @@ DEFAULTS: Final[Mapping[LetterKind, Text]] = {
     LetterKind.GOODBYE: _text(
         "Your subscription to $workspace_name has ended",
         _HELLO,
-        "your subscription ended on $date. You will not be charged for it again.",
+        "Your subscription ended on $date. You will not be charged for it again.",
         "Your plan was $plan.",
         "Thank you for the time with us. You are welcome back at any time.",
         _BYE,
@@ -120,7 +120,7 @@ DEFAULTS: Final[Mapping[LetterKind, Text]] = {
     LetterKind.ONBOARDING: _text(
         "Your first steps with $workspace_name",
         _HELLO,
-        "thank you for your order, and welcome. Everything is ready for you.",
+        "Thank you for your order, and welcome. Everything is ready for you.",
         "Your plan is $plan.",
         "Sign in and have a look around. If something is unclear, answer this mail: we are glad to help.",
         _BYE,
@@ -128,7 +128,7 @@ DEFAULTS: Final[Mapping[LetterKind, Text]] = {
     LetterKind.ONBOARDING_FOLLOWUP: _text(
         "Can we help you to get started with $workspace_name?",
         _HELLO,
-        "a few days ago you completed a checkout with us, and we do not see a running subscription yet.",
+        "A few days ago you completed a checkout with us, and we do not see a running subscription yet.",
         "If something did not work, answer this mail and we will sort it out.",
         _BYE,
     ),

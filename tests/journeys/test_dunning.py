@@ -47,7 +47,7 @@ def test_a_soft_decline_that_is_paid_on_the_fifth_day(settings: Any) -> None:
         invoice = w.open_invoice(ada)
         reminder = w.mails()[-1]
         assert (
-            "your payment of $49.00 did not go through on March 9, 2026. Your card has insufficient funds."
+            "Your payment of $49.00 did not go through on March 9, 2026. Your card has insufficient funds."
             in reminder.text
         )
         assert "We will try again on March 17, 2026." in reminder.text
@@ -159,7 +159,7 @@ def test_two_invoices_of_one_customer_share_their_mails(settings: Any) -> None:
         w.pass_time(days=6)
         invoices = [i for i in w.account.invoices.values() if i.status == "open"]
         (mail,) = w.mails()
-        assert "your payment of $147.00 did not go through" in mail.text
+        assert "Your payment of $147.00 did not go through" in mail.text
         assert sorted(i.amount_due for i in invoices) == [4900, 9800]
         for invoice in invoices:
             assert f"{invoice.number}: ${invoice.amount_due // 100}.00 {invoice.hosted_invoice_url}" in mail.text

@@ -27,6 +27,13 @@ def test_our_own_texts_are_usable_and_name_no_more_than_they_may(kind: LetterKin
         assert word not in (everything.subject + everything.text).lower()
 
 
+@pytest.mark.parametrize("kind", list(LetterKind))
+def test_every_paragraph_of_ours_begins_like_a_sentence(kind: LetterKind) -> None:
+    """Also the first: who has no name is not greeted, and the letter begins with it."""
+    paragraphs = DEFAULTS[kind]["body"].split("\n\n")
+    assert [text for text in paragraphs if not (text[0].isupper() or text.startswith("$"))] == []
+
+
 def test_every_placeholder_is_explained() -> None:
     assert {name for names in ALLOWED.values() for name in names} == set(PLACEHOLDERS)
 
