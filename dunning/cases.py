@@ -168,7 +168,7 @@ class Desk:
             case Move.GO_ON:
                 case.paused_at = None
             case Move.REOPEN:
-                case.closed_at, case.reason, case.done = None, "", []
+                case.closed_at, case.reason = None, ""
                 case.settles_at = self.now + SETTLES
             case _ if after not in RUNNING:
                 case.closed_at, case.reason = self.now, text

@@ -25,6 +25,8 @@ KINDS: Final[Mapping[str, LetterKind]] = {
     StepKind.DOWNGRADE: LetterKind.ACCESS_REDUCED,
 }
 """Which letter goes out for a step."""
+AGAIN: Final = "again:"
+"""Before the number of the attempts after which a case was reopened, among what it has done."""
 PINNED: Final = (*KINDS.values(), LetterKind.RECOVERED)
 """The letters whose texts a case keeps as they were when it began."""
 NAMES: Final[Mapping[LetterKind, str]] = {
@@ -53,8 +55,19 @@ class Mailing:
 
 
 def key_of(case: Case, step: str) -> str:
-    """The dedupe key of a case's message: made of the invoice, never of a row's id."""
-    return f"dunning:{case.invoice}:{step}"
+    """The dedupe key of a case's message: made of the invoice, never of a row's id. A case that was reopened has keys
+    of its own for what is decided since."""
+    again = "".join(f":{mark}" for mark in case.done if mark.startswith(AGAIN))
+    return f"dunning:{case.invoice}:{step}{again}"
+
+
+def begin_again(workspace_id: int, mode: Mode, cases: Sequence[Case]) -> None:
+    """Let reopened cases take their steps anew, but those whose letters have gone out. One query, in scope."""
+    keys = {(case.invoice, step): key_of(case, step) for case in cases for step in case.done}
+    gone_out = letters.sent_keys(workspace_id, mode, keys.values())
+    for case in cases:
+        kept = [s for s in case.done if s != StepKind.DOWNGRADE and keys[case.invoice, s] in gone_out]
+        case.done = [f"{AGAIN}{case.attempts}", *kept]
 
 
 def texts_of(workspace_id: int, mode: Mode) -> dict[str, letters.Text]:

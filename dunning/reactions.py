@@ -96,10 +96,9 @@ def react(
     endings = []
     for case in _opened(desk, new, known, policy):
         cases[case.invoice] = case
+    _reopen(desk, [case for invoice, case in sorted(cases.items()) if invoice in failing], known, left_alone)
     for invoice, case in sorted(cases.items()):
         ending = _ending(case, known[invoice], left_alone)
-        if ending is None and not case.runs and invoice in failing:
-            _reopen(desk, case, known[invoice], left_alone)
         if case.runs:
             desk.learn(case, known[invoice])
         if ending is not None:
@@ -117,8 +116,16 @@ def _ending(case: Case, known: Known, left_alone: Excluded) -> closing.Ending | 
     return None
 
 
-def _reopen(desk: Desk, case: Case, known: Known, left_alone: Excluded) -> None:
-    if case.state == CaseState.EXCLUDED and known.debt.owed and not left_alone.why_case(case):
+def _reopen(desk: Desk, cases: Sequence[Case], known: Mapping[str, Known], left_alone: Excluded) -> None:
+    """Take up those of some cases, of which an attempt failed, that were excluded and are so no more."""
+    again = [
+        case
+        for case in cases
+        if case.state == CaseState.EXCLUDED and known[case.invoice].debt.owed and not left_alone.why_case(case)
+    ]
+    if again:
+        mailing.begin_again(desk.workspace_id, desk.mode, again)
+    for case in again:
         desk.move(case, Move.REOPEN, "Another attempt failed, and the exclusion is gone.")
 
 

@@ -20,6 +20,7 @@ from pqintel.ui import figures
 from pqintel.workspaces.models import Workspace
 
 from .known import Known
+from .mailing import key_of
 from .models import Case, Policy
 from .wording import Words, amounts
 
@@ -137,6 +138,7 @@ def _summary(occasion: Occasion, cases: Sequence[Case], words: Words, mode: Mode
 
 def _key(occasion: Occasion, cases: Sequence[Case]) -> str:
     if len(cases) == 1:
-        return f"dunning:{cases[0].invoice}:{occasion.word}"
-    digest = blake2b("\n".join(sorted(case.invoice for case in cases)).encode(), digest_size=12).hexdigest()
+        return key_of(cases[0], occasion.word)
+    keys = sorted(key_of(case, occasion.word) for case in cases)
+    digest = blake2b("\n".join(keys).encode(), digest_size=12).hexdigest()
     return f"dunning:{occasion.word}:{digest}"

@@ -7,7 +7,7 @@ what facts a letter may be given.
 from dunning.models import LetterKind
 
 from .checks import pages_of
-from .outbox import LetterRequest, answer, stop, stop_keys, write
+from .outbox import LetterRequest, answer, sent_keys, stop, stop_keys, write
 from .texts import Text, known_texts, text_of
 from .withdrawing import withdraw
 
@@ -18,6 +18,7 @@ __all__ = [
     "answer",
     "known_texts",
     "pages_of",
+    "sent_keys",
     "stop",
     "stop_keys",
     "text_of",

@@ -152,6 +152,12 @@ def stop_keys(workspace_id: int, mode: Mode, dedupe_keys: Iterable[str], reason:
     return skip(workspace_id, mode, rows, reason, now)
 
 
+def sent_keys(workspace_id: int, mode: Mode, dedupe_keys: Iterable[str]) -> set[str]:
+    """Those of the keys whose letters have gone out. One query. Must run in scope."""
+    rows = letters_of(workspace_id, mode).filter(dedupe_key__in=list(dedupe_keys), state=LetterState.SENT)
+    return set(rows.values_list("dedupe_key", flat=True))
+
+
 def skip(workspace_id: int, mode: Mode, letters: QuerySet[Letter], reason: str, now: datetime) -> int:
     """Skip those of some letters of a workspace's mode that wait or are held, and tell of it; returns how many.
 

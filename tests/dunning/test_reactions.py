@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from billing.lanes import lane_of
 from billing.modes import Mode
-from dunning.models import Case, CaseEntry, ExclusionKind
+from dunning import handling
+from dunning.models import Case, CaseEntry, Exclusion, ExclusionKind
 from dunning.reactions import react
 from dunning.run import EVENTS_WAIT, NOT_CONNECTED, TURNED_OFF, run
 from integrations.models import Connection, ConnectionStatus, Delivery, Read
@@ -136,6 +137,43 @@ def test_an_exclusion_counts_at_once_and_once_it_is_gone_the_next_attempt_is_dun
     assert story.cases() == {"in_1": "open"}
     story.run_until(7)
     assert story.kinds() == [(round(5 + 5 / 1440, 4), "reminder_1"), (7, "reminder_2")]
+
+
+def test_who_is_dunned_again_gets_what_was_stopped_and_nothing_twice(story: Story) -> None:
+    story.channel()
+    story.fail(0, code="stolen_card", following=3)
+    story.run(1)  # the mail server is away
+    exclude(story, 1.1)
+    assert story.mails() == [(1, "payment_failed", "cus_1", ["in_1"], "skipped")]
+    story.fail(3, code="stolen_card", following=9)
+    story.run_until(8)
+    again = [
+        (round(3 + SETTLED, 4), "payment_failed", "cus_1", ["in_1"], "sent"),
+        (7, "reminder_2", "cus_1", ["in_1"], "sent"),
+    ]
+    assert story.mails()[1:] == again
+    exclude(story, 8.1)
+    story.fail(9, code="stolen_card")
+    story.run_until(9.9)
+    assert story.mails()[1:] == again
+    story.run_until(14)
+    assert [kind for _, kind in story.kinds()[3:]] == ["final_warning", "access_reduced"]
+    exclude(story, 14.1)
+    assert story.access().tier == "growth"
+    story.fail(15, code="stolen_card")
+    story.run_until(16)
+    assert story.access().tier == "free"
+    assert [kind for _, kind in story.kinds()[5:]] == ["access_reduced"]
+    assert [title for _, title in story.told()].count("Ada & Sons was downgraded: $49.00 is not paid") == 2
+
+
+def exclude(story: Story, day: float) -> None:
+    """Somebody excludes the customer, and takes it back."""
+    with scope(story.workspace):
+        handling.exclude(story.workspace.pk, story.mode, ExclusionKind.CUSTOMER, "cus_1", "", "Ada", story.at(day))
+        with transaction.atomic():
+            exclusion = Exclusion.objects.get()
+        handling.include(exclusion)
 
 
 # Late ----------------------------------------------------------------------------------------------------------------
