@@ -32,12 +32,21 @@ _LOST: Final = (
 )
 TIERS: Final = "customer tiers"
 SUBSCRIPTIONS: Final = "subscriptions"
+_IN_WORDS: Final = {
+    "invoice.payment_action_required": "Invoice: the customer must confirm the payment",
+    "price.unmapped": "Price: without a tier",
+    "subscription.cancel_scheduled": "Subscription: cancellation scheduled",
+    "subscription.cancel_withdrawn": "Subscription: cancellation withdrawn",
+    "subscription.past_due": "Subscription: payment overdue",
+    "sync.gap": "Stripe: events lost for good",
+}
+"""Where the kind's own words say little to who chooses."""
 
 
 def kind_label(kind: str) -> str:
-    """The kind of a line as people choose it: "Subscription: cancel scheduled"."""
+    """The kind of a line as people choose it: "Subscription: trial started"."""
     about, _, what = kind.partition(".")
-    return f"{about.capitalize()}: {what.replace('_', ' ')}"
+    return _IN_WORDS.get(kind) or f"{about.capitalize()}: {what.replace('_', ' ')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +60,7 @@ class Told:
 class Form(ParamsForm):
     kinds = forms.MultipleChoiceField(
         label="Any of",
-        choices=[(kind, kind_label(kind)) for kind in sorted(KINDS)],
+        choices=[(kind, kind_label(kind)) for kind in sorted(KINDS, key=kind_label)],
         widget=forms.CheckboxSelectMultiple,
     )
     minimums = MinimumsField(
