@@ -317,6 +317,6 @@ def test_a_batch_costs_the_same_however_many_lines_it_has(stage: Stage) -> None:
     statements(1, 0)
     few = statements(7, 10)
     stage.evaluate(at(15))
-    assert statements(40, 20) == few == 28
+    assert statements(40, 20) == few == 29
     with scoped_transaction(stage.workspace):
         assert Delivery.objects.filter(workspace=stage.workspace).count() == 2 * (1 + 5 + 1 + 5)
