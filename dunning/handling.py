@@ -25,6 +25,9 @@ from .terms import policy_of
 
 PAUSED: Final = "The case was paused"
 NOTHING_TO_SEND: Final = "No further letter is planned for this case."
+WRITTEN_MEANWHILE: Final = (
+    "A letter was written meanwhile: the timeline says which. Send the next one if it is wanted too."
+)
 
 
 def pause(case: Case, by: str, now: datetime) -> None:
@@ -95,11 +98,22 @@ def include(exclusion: Exclusion) -> None:
         rows.filter(pk=exclusion.pk).delete()
 
 
-def send_now(case: Case, by: str, now: datetime) -> str:
-    """Write a case's next letter now, whatever the hour; its name. Raises Impossible where none is to follow."""
-    if not case.runs or case.paused_at is not None:
-        raise Impossible("The case is paused." if case.runs else "The case is closed.")
+def send_now(case: Case, by: str, now: datetime, seen: str | None = None) -> str:
+    """Write a case's next letter now, whatever the hour; its name.
+
+    Args:
+        seen: `Case.newest_letter` as `by` saw it. Where a letter was written since, this is the second of two clicks.
+
+    Raises:
+        Impossible: no letter is to follow, the case does not run, or a letter was written since.
+    """
     with transaction.atomic():
+        running = Desk(case.workspace_id, Mode(case.mode), now).load(customer=case.customer, closed_at=None)
+        row = next((row for row in running if row.pk == case.pk), None)
+        if row is None or row.paused_at is not None:
+            raise Impossible("The case is closed." if row is None else "The case is paused.")
+        if seen is not None and seen != row.newest_letter:
+            raise Impossible(WRITTEN_MEANWHILE)
         step = Chunk(case.workspace_id, Mode(case.mode), now, lane_held=False).send_now(case, by)
     if step is None:
         raise Impossible(NOTHING_TO_SEND)

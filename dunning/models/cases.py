@@ -101,6 +101,11 @@ class Case(BillingModel):
         return self.closed_at is None
 
     @property
+    def newest_letter(self) -> str:
+        """What tells the last letter that was written from every other of this case; "" before the first."""
+        return f"{self.last_letter}:{self.last_letter_at.timestamp():.0f}" if self.last_letter_at else ""
+
+    @property
     def terms(self) -> Plan:
         return Plan.of(self.plan)
 

@@ -81,9 +81,12 @@ def go_on(request: Any, slug: str, mode: Mode, stripe_id: str) -> HttpResponse:
 @require_POST
 def send(request: Any, slug: str, mode: Mode, stripe_id: str) -> HttpResponse:
     """Write the next letter now. Whether it goes out, its own line of the timeline says."""
-    return _do(
-        request, mode, stripe_id, handling.send_now, "The letter is written: the timeline says what becomes of it."
-    )
+    seen = request.POST.get("newest_letter")
+
+    def write(case: Case, by: str, now: datetime) -> None:
+        handling.send_now(case, by, now, seen)
+
+    return _do(request, mode, stripe_id, write, "The letter is written: the timeline says what becomes of it.")
 
 
 @needs(Permission.WORK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -153,6 +154,31 @@ def test_the_next_letter_now_whatever_the_hour(story: Story) -> None:
         do(story, handling.send_now, 1.3)
     story.run_until(20)
     assert len(story.mails()) == 3
+
+
+def test_two_clicks_are_one_letter(story: Story, member: Client) -> None:
+    story.fail(0, following=3)
+    here = f"{URL}cases/in_1/"
+    found = re.search(r'name="newest_letter" value="([^"]*)"', member.get(here).content.decode())
+    assert found is not None
+    clicked = {"newest_letter": found[1]}
+    assert "The letter is written" in member.post(f"{here}send/", clicked, follow=True).content.decode()
+    again = member.post(f"{here}send/", clicked, follow=True).content.decode()
+    assert "A letter was written meanwhile" in again
+    assert [kind for _, kind in story.kinds()] == ["reminder_1"]
+    found = re.search(r'name="newest_letter" value="([^"]*)"', again)
+    assert found is not None
+    member.post(f"{here}send/", {"newest_letter": found[1]})
+    assert [kind for _, kind in story.kinds()] == ["reminder_1", "reminder_2"]
+
+
+def test_a_case_that_was_paused_since_it_was_read_sends_nothing(story: Story) -> None:
+    story.fail(0, following=3)
+    read = story.case()
+    do(story, handling.pause, 1)
+    with scope(story.workspace), pytest.raises(Impossible, match="The case is paused"):
+        handling.send_now(read, ADA, story.at(1.1))
+    assert story.mails() == []
 
 
 def test_nothing_is_sent_about_what_was_paid_meanwhile(story: Story) -> None:
