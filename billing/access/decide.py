@@ -114,6 +114,10 @@ class Hold(NamedTuple):
         """When it was last decided about, by dunning, a payment or a person."""
         return max(self.starts, self.ends or self.starts)
 
+    def place(self) -> tuple[str, str, bool, int, bool, int]:
+        """Where it stands among others; one that is open comes after one that ended, also of the same second."""
+        return self.subscription, self.invoice, self.falls_to_free, self.starts, self.ends is None, self.ends or 0
+
 
 class Given(NamedTuple):
     """What may be used: tier, gates, seats (None = unlimited)."""
@@ -165,7 +169,7 @@ def decide(
     """
     lives = {stripe_id: _changes(steps) for stripe_id, steps in sorted(subscriptions.items()) if steps}
     ordered = sorted(overrides, key=lambda o: (o.starts, o.id))
-    case = _Case(lives, ordered, rules, sorted(h for h in holds if h.subscription in lives))
+    case = _Case(lives, ordered, rules, sorted((h for h in holds if h.subscription in lives), key=Hold.place))
     every = case.boundaries()
     if not every:
         return None

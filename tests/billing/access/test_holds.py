@@ -127,6 +127,12 @@ def test_a_hold_on_a_subscription_of_somebody_else_is_none_of_this_customer() ->
     assert decided(hold(subscription="sub_9")).reason is Reason.ACTIVE
 
 
+def test_what_is_held_again_in_the_second_in_which_it_was_lifted_is_held() -> None:
+    for holds in ((hold(100, 100), hold(100)), (hold(100), hold(100, 100))):
+        found = decided(*holds)
+        assert (found.given.tier, found.reason, found.since - T) == ("free", Reason.DUNNING, 100)
+
+
 # Written -------------------------------------------------------------------------------------------------------------
 def test_held_back_then_paid(workspace: Workspace) -> None:
     apply(workspace, catalogue(), lesson("1", 0, state()), invoice("open", 50))
