@@ -64,7 +64,7 @@ def read(reader: StripeReader, row: CardReading, until: float) -> int:
         return 0
     window = {"gte": int(row.window_from.timestamp()), "lte": int(row.window_until.timestamp())}
     count = 0
-    for answer in pages(reader, Kind.CHARGE, after=row.place, created=window):
+    for answer in pages(reader, Kind.CHARGE, after=row.place, pauses=(), created=window):
         with transaction.atomic():
             _keep(row, answer)
         count += len(answer.json["data"])
@@ -78,7 +78,7 @@ def _keep(row: CardReading, answer: Answer) -> None:
     if not locked(row):
         raise Forgotten
     _CARDS.write(row.workspace_id, row.mode, newest(cards_on(answer.json)))
-    if answer.json.get("has_more"):
+    if answer.json.get("has_more") and answer.json["data"]:
         row.place = place_after(answer)
     else:
         row.read_until, row.window_from, row.window_until, row.place = row.window_until, None, None, ""

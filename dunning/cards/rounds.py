@@ -32,7 +32,9 @@ bell = Doorbell("dunning.tasks.look_at_cards", queue="bulk")
 
 SECONDS: Final = 10.0
 """How long a visit reads before others get their turn; a question under way may take longer."""
-FIRST_WAIT: Final = timedelta(minutes=10)
+RETRIES: Final = 1
+"""How often a question is repeated at once: whoever waits for a hanging Stripe keeps others from their turn."""
+FIRST_WAIT: Final = timedelta(minutes=1)
 """How long to wait after a question that Stripe did not answer; twice as long each time, an hour at most."""
 TURNED_OFF: Final = "The notice was turned off"
 OFF: Final = "The notice about expiring cards is off. An admin can turn it on under Settings, Dunning."
@@ -129,7 +131,7 @@ def _open(
 
 
 def _go_on(key: Secret, row: CardReading, terms: Terms, done: Visit, until: float, *, dry: bool) -> None:
-    with StripeReader(key) as reader:
+    with StripeReader(key, max_retries=RETRIES) as reader:
         if not dry:
             done.charges = read(reader, row, until)
             done.more = row.window_until is not None

@@ -382,3 +382,19 @@ def test_events_of_one_change_hold_before_and_after():
         len(account.events),
         "too_expensive",
     )
+
+
+def test_cards_are_valid_still_and_expire_when_they_are_told_to():
+    account = open_account()
+    account.advance(START + 250 * DAY)
+    today = (2025, 9)
+    cards = [account.create_customer(name=f"Customer {n}").card for n in range(200)]
+    months = {(card.exp_year, card.exp_month) for card in cards}
+    assert min(months) >= today
+    assert max(months) <= (2031, 12)
+    assert sum((card.exp_year, card.exp_month) < (2026, 9) for card in cards) > 10
+    chosen = account.create_customer(name="Ada", card_expires=(2026, 10))
+    assert (chosen.card.exp_year, chosen.card.exp_month) == (2026, 10)
+    replaced = account.replace_card(chosen.id, expires=(2029, 1)).card
+    assert (replaced.exp_year, replaced.exp_month) == (2029, 1)
+    assert replaced.id != chosen.card.id

@@ -17,6 +17,7 @@ from dunning.cards.page import cards_page
 from dunning.cards.standing import key_of
 from dunning.models import Card, CardReading, LetterKind, Policy
 from dunning.terms import policy_of
+from integrations.diagnostics import diagnose
 from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.roles import Role
 from pqintel.workspaces.tenancy import scoped_transaction
@@ -137,6 +138,24 @@ def test_states_without_a_list(workspace: Workspace, admin_client: Client) -> No
     with scoped_transaction(workspace):
         CardReading.objects.update(failure="The key lacks a permission: rak_charge_read. Edit the key.")
     assert "The key lacks a permission: rak_charge_read. Edit the key." in shown(admin_client)
+
+
+def test_diagnostics_tell_it_too_once_it_has_failed_twice(workspace: Workspace) -> None:
+    words = "The key lacks a permission: rak_charge_read. Edit the key."
+    CardReadingFactory(workspace=workspace, mode=Mode.LIVE, failures=1, failure=words)
+    CardReadingFactory(workspace=WorkspaceFactory(), mode=Mode.LIVE, failures=2, failure="another workspace")
+    CardReadingFactory(workspace=workspace, mode=Mode.TEST, failures=2, failure="another mode")
+    text = "Nobody is told that their card expires: charges cannot be read."
+
+    def told() -> list[tuple[str, str]]:
+        with scoped_transaction(workspace):
+            asked = {q.name: q.verdict for q in diagnose(workspace, Mode.LIVE, NOW).questions}
+        return [(one.text, one.remedy) for one in asked["messages"].findings if "card" in one.text]
+
+    assert told() == []
+    with scoped_transaction(workspace):
+        CardReading.objects.filter(mode=Mode.LIVE).update(failures=2)
+    assert told() == [(text, words)]
 
 
 def test_who_may_only_look_sees_no_form(workspace: Workspace, member_client: Callable[[Role], Client]) -> None:

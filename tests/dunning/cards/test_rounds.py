@@ -18,17 +18,26 @@ from dunning.cards.standing import OTHER_CARD, UNPAID
 from dunning.models import Card, CardReading, LetterPolicy
 from dunning.terms import WORDS
 from integrations.models import Connection
-from integrations.stripe import pages
 from pqintel.queue import Work
+from pqintel.simulator.server.keys import USUAL_PERMISSIONS
 from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.tenancy import scope, scoped_transaction
 from tests.factories import AccessFactory, WorkspaceFactory
 from tests.factories_dunning import CardFactory, CaseFactory, ExclusionFactory
 
-from .stage import APRIL, MORNING, stage
+from .stage import APRIL, MORNING, Stage, stage
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
+
+
+def restrict(s: Stage, lost: str) -> None:
+    """Connect with a restricted key that lacks a permission."""
+    s.stripe.keys.add(s.stripe.restricted_key, USUAL_PERMISSIONS - {lost})
+    with scoped_transaction(s.workspace):
+        row = Connection.objects.get(mode=s.mode)
+        row.secret_key = s.stripe.restricted_key
+        row.save()
 
 
 def test_a_customer_is_written_to_once(settings: Any, workspace: Workspace) -> None:
@@ -277,43 +286,54 @@ def test_a_missing_permission_is_said_with_what_to_do(settings: Any, workspace: 
     with stage(settings, workspace) as s:
         ada, _ = s.subscriber()
         s.until(MORNING)
-        key = s.stripe.restricted_key
-        s.stripe.keys.add(key, s.stripe.keys.all()[0].permissions - {lost})
-        with scoped_transaction(workspace):
-            row = Connection.objects.get(mode=Mode.LIVE)
-            row.secret_key = key
-            row.save()
+        restrict(s, lost)
         done = s.round()
         words = (
             f"The key lacks a permission: {lost}. Edit the key at Stripe, Developers › API keys, and set it to Read."
         )
         assert done.failure == words
         reading = s.reading()
-        assert (reading.failure, reading.failures, reading.due_at) == (words, 1, MORNING + timedelta(minutes=10))
+        assert (reading.failure, reading.failures, reading.due_at) == (words, 1, MORNING + timedelta(minutes=1))
         assert s.letters() == {}
-        assert s.round(MORNING + timedelta(minutes=10)).failure == words
-        assert s.reading().due_at == MORNING + timedelta(minutes=30)
-        s.stripe.keys.add(key)
-        assert [n.customer for n in s.round(MORNING + timedelta(minutes=30)).notices] == [ada]
+        assert s.round(MORNING + timedelta(minutes=1)).failure == words
+        assert s.reading().due_at == MORNING + timedelta(minutes=3)
+        s.stripe.keys.add(s.stripe.restricted_key)
+        assert [n.customer for n in s.round(MORNING + timedelta(minutes=3)).notices] == [ada]
         assert (s.reading().failure, s.reading().failures) == ("", 0)
 
 
-def test_what_was_decided_before_stripe_failed_stays_decided(
-    settings: Any, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pages, "PAUSES", ())
+def test_what_was_decided_before_stripe_refused_stays_decided(settings: Any, workspace: Workspace) -> None:
     with stage(settings, workspace) as s:
-        for name in ("Ada", "Ben", "Cleo"):
-            s.subscriber(name)
+        subscriptions = dict(s.subscriber(name) for name in ("Ada", "Ben", "Cleo"))
         s.until(MORNING)
-        with scope(workspace):
-            visit(workspace.pk, Mode.LIVE, MORNING - DAY)  # the charges are read
-        s.stripe.faults.change(fail_every=4)  # also of every repetition
-        first = s.round(MORNING)
-        s.stripe.faults.change(fail_every=0)
-        second = s.round(MORNING + timedelta(hours=1))
-        assert {n.name for n in first.notices + second.notices} == {"Ada", "Ben", "Cleo"}
-        assert len(first.notices) + len(second.notices) == 3
+        s.round(MORNING - DAY)  # the charges are read
+        with scoped_transaction(workspace):
+            first = Card.objects.order_by("pk")[0]
+        # Of the first one the subscription says what pays; of the others the customer would have to be read.
+        named = s.account.subscriptions[subscriptions[first.customer]]
+        s.account.put_changed(named, default_payment_method=first.payment_method)
+        restrict(s, "rak_customer_read")
+        done = s.round()
+        assert [n.customer for n in done.notices] == [first.customer]
+        assert done.failure.startswith("The key lacks a permission: rak_customer_read.")
+        s.stripe.keys.add(s.stripe.restricted_key)
+        rest = s.round(MORNING + timedelta(minutes=1))
+        assert {n.customer for n in rest.notices} == set(subscriptions) - {first.customer}
+        assert rest.failure == ""
+
+
+def test_a_passing_failure_is_tried_again_by_itself(settings: Any, workspace: Workspace) -> None:
+    with stage(settings, workspace) as s:
+        s.subscriber()
+        s.until(MORNING)
+        s.stripe.faults.change(limit_next=1)
+        assert len(s.round().notices) == 1  # repeated at once
+        s.stripe.faults.change(fail_next=2)
+        again = s.round(MORNING + DAY)
+        assert again.failure == "Stripe answered with an error of its own. It is tried again later."
+        assert s.round(MORNING + DAY + timedelta(seconds=59)).charges == 0
+        assert s.round(MORNING + DAY + timedelta(seconds=60)).failure == ""
+        assert s.reading().due_at == MORNING + 2 * DAY
 
 
 def test_one_visit_at_a_time_goes_on_in_a_lane(settings: Any, workspace: Workspace) -> None:
