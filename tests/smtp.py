@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes
@@ -15,13 +17,21 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
 class Mailbox:
-    """What has arrived. `refuse` makes the server turn away every recipient from then on, in the words of `refusal`."""
+    """What has arrived. `refuse` makes the server turn away every recipient from then on, in the words of `refusal`;
+    `answers` cleared makes it take mails and say nothing until it is set again."""
 
     def __init__(self) -> None:
+        self.answers = threading.Event()
+        self.answers.set()
         self.mails: list[EmailMessage] = []
         self.refuse = False
         self.refusal = "550 No such mailbox"
         self.port = 0
+
+    @property
+    def url(self) -> str:
+        """For `EMAIL_URL`."""
+        return f"smtp://127.0.0.1:{self.port}"
 
     async def handle_RCPT(  # noqa: N802 (aiosmtpd's name)
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -34,6 +44,7 @@ class Mailbox:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         mail: Any = message_from_bytes(envelope.original_content or b"", policy=default)
         self.mails.append(mail)
+        await asyncio.to_thread(self.answers.wait, 120)
         return "250 OK"
 
 

@@ -36,7 +36,7 @@ from tests.factories import ChannelFactory, ConnectionFactory, MembershipFactory
 from tests.factories_dunning import PolicyFactory
 
 BEGINS = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
-"""A Monday. Days of a story count from here."""
+"""A Monday. Days of a story count from here, unless it begins at another time."""
 LONG_AGO = BEGINS - timedelta(days=400)
 DECLINES = {
     "insufficient_funds": Decline.SOFT,
@@ -47,10 +47,17 @@ DECLINES = {
 
 
 class Story:
-    """A workspace with one customer on Growth. Every word of it takes a day, a float that counts from BEGINS."""
+    """A workspace with one customer on Growth. Every word of it takes a day, a float that counts from `begins`."""
 
-    def __init__(self, workspace: Workspace, mode: Mode = Mode.LIVE, *, letters_wanted: bool | None = True) -> None:
-        self.workspace, self.mode = workspace, mode
+    def __init__(
+        self,
+        workspace: Workspace,
+        mode: Mode = Mode.LIVE,
+        *,
+        letters_wanted: bool | None = True,
+        begins: datetime = BEGINS,
+    ) -> None:
+        self.workspace, self.mode, self.begins = workspace, mode, begins
         self.now = LONG_AGO
         self._events = 0
         self._invoices: dict[str, InvoiceState] = {}
@@ -195,10 +202,10 @@ class Story:
 
     # Machinery ------------------------------------------------------------------------------------------------------
     def at(self, day: float) -> datetime:
-        return BEGINS + timedelta(seconds=round(day * 86_400))
+        return self.begins + timedelta(seconds=round(day * 86_400))
 
     def day(self, at: datetime) -> float:
-        return round((at - BEGINS) / timedelta(days=1), 4)
+        return round((at - self.begins) / timedelta(days=1), 4)
 
     def _event(self, kind: str, *snapshots: Snapshot, day: float | None = None, **more: Any) -> Learned:
         self._events += 1

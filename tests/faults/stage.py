@@ -131,6 +131,7 @@ class Stage:
         self.beat = Program(self, "beat", BEAT)
         self.programs = [self.web, self.worker, self.beat]
         self.stripe_api = self.messengers = NOBODY
+        self.mail = ""
 
     def __enter__(self) -> Self:
         self.leash = Leash()
@@ -163,6 +164,7 @@ class Stage:
             "STRIPE_API_BASE": self.stripe_api,
             "SLACK_API_BASE": self.messengers,
             "TELEGRAM_API_BASE": self.messengers,
+            **({"EMAIL_URL": self.mail} if self.mail else {}),
             "DJANGO_SETTINGS_MODULE": "pqintel.settings",
             "PYTHONUNBUFFERED": "1",
         }
@@ -195,14 +197,15 @@ class Stage:
             self._new_worker()
 
     @contextmanager
-    def writing_to(self, url: str) -> Iterator[None]:
-        """A worker that finds Slack and Telegram at this URL, for the length of the block."""
-        self.messengers = url
+    def writing_to(self, url: str, mail: str = "") -> Iterator[None]:
+        """A worker that finds Slack and Telegram at this URL and its mail server at `mail` (none: it writes files), for
+        the length of the block."""
+        self.messengers, self.mail = url, mail
         try:
             self._new_worker()
             yield
         finally:
-            self.messengers = NOBODY
+            self.messengers, self.mail = NOBODY, ""
             self._new_worker()
 
     def _new_worker(self) -> None:
