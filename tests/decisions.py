@@ -34,19 +34,39 @@ from tests.integrations.channels.stage import HOOK
 BEFORE = timedelta(days=14, hours=6)
 """How long before `now` the first payment of a company failed: grace is over, and nothing more is late by days."""
 MINUTE = 1 / 1440
+_WHEN = re.compile(r"(:(?:fired|recovered|group):)\d+")
 _OURS = re.compile(r"http://127\.0\.0\.1:\d+")
 Decided = dict[str, list[str]]
 
 
-class Company(Story):
-    """A workspace in live mode with one Slack channel, connected and heard of; nothing is to be decided yet."""
+def differences(found: dict[str, Any], expected: dict[str, Any]) -> dict[str, Any]:
+    """What two companies differ in, by table: the rows that only one of them has."""
+    told: dict[str, Any] = {}
+    for table, rows in expected.items():
+        if found[table] != rows:
+            extra, missing = (
+                [row for row in mine if row not in theirs] if isinstance(rows, list) else mine
+                for mine, theirs in ((found[table], rows), (rows, found[table]))
+            )
+            told[table] = {"extra": extra, "missing": missing}
+    return told
 
-    def __init__(self, now: datetime, **of_workspace: Any) -> None:
+
+def without_instants(key: str) -> str:
+    """A dedupe key, or a text that holds some, without the instants at which somebody has looked."""
+    return _WHEN.sub(r"\1", key)
+
+
+class Company(Story):
+    """A workspace in live mode, connected and heard of, with one channel (at Slack, unless said). Nothing is due."""
+
+    def __init__(self, now: datetime, **of_channel: Any) -> None:
         # Where it is noon now: no day ends, and no summary falls due, while a test runs.
         self.at_last = now
         zone = f"Etc/GMT{now.hour - 12:+d}"
-        super().__init__(WorkspaceFactory(name="Acme", timezone=zone, **of_workspace), begins=now - BEFORE)
-        self.slack: Channel = self.channel(number=1, kind="slack_webhook", secret=HOOK, created_at=self.at(0))
+        super().__init__(WorkspaceFactory(name="Acme", timezone=zone), begins=now - BEFORE)
+        channel = {"kind": "slack_webhook", "secret": HOOK, **of_channel}
+        self.team: Channel = self.channel(number=1, created_at=self.at(0), **channel)
         with scoped_transaction(self.workspace):
             stripe = Connection.objects.get()
             Connection.objects.update(last_delivery_at=now + timedelta(days=1))
@@ -54,15 +74,16 @@ class Company(Story):
         WatchFactory(workspace=self.workspace, mode=self.mode, defaults=EDITION, looked_at=now, next_at=None)
         DigestSettingsFactory(workspace=self.workspace, mode=self.mode, enabled=False)
         self.react(0)
-        self._past()
+        with scoped_transaction(self.workspace):
+            Letter.objects.all().delete()  # the welcome of long ago
 
     @property
     def lane(self) -> int:
         return lane_of(self.workspace.pk, self.mode)
 
     @property
-    def slack_lane(self) -> int:
-        return lanes.lane_of(self.workspace.pk, self.slack.number)
+    def team_lane(self) -> int:
+        return lanes.lane_of(self.workspace.pk, self.team.number)
 
     @property
     def last(self) -> float:
@@ -211,4 +232,5 @@ class Company(Story):
     def _rows(self, rows: QuerySet[Any], *names: str) -> list[str]:
         """The rows as text, without what companies, and the programs that look at them, differ by."""
         found = (str(values) for values in rows.values_list(*names))
-        return [_OURS.sub("", row).replace(f"/{self.workspace.slug}/", "/SLUG/") for row in found]
+        told = [without_instants(_OURS.sub("", row)).replace(f"/{self.workspace.slug}/", "/SLUG/") for row in found]
+        return told if rows.model is CaseEntry else sorted(told)
