@@ -27,6 +27,14 @@ def verify_keys_first(**_: Any) -> None:
         raise SystemExit(f"pqintel: {error}") from None
 
 
+@signals.worker_init.connect
+def share_out_places(sender: Any, **_: Any) -> None:
+    """Tell the processes that will be forked how many they are."""
+    from pqintel.queue import places  # needs the applications loaded
+
+    places.of(sender.concurrency)
+
+
 @signals.task_prerun.connect
 def check_connection(**_: Any) -> None:
     """Before a task: drop a database connection that is broken or as old as CONN_MAX_AGE, keep any other.

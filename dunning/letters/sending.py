@@ -25,7 +25,7 @@ from dunning.models import Letter, LetterKind, LetterState
 from integrations.channels.sending import DIED_TWICE, Clock, pause_after
 from integrations.channels.transports import Outcome, Passing, Permanent, Sent
 from integrations.channels.transports.email import post
-from pqintel.queue import Work, hold_lane
+from pqintel.queue import Outsider, Work, hold_lane, places
 
 from . import checks, outbox
 from .compose import compose, message_of
@@ -67,16 +67,20 @@ def visit(workspace_id: int, mode: Mode, clock: Clock | None = None) -> Visit:
     sent, until = 0, clock.now() + VISIT
     with hold_lane(lane_of(workspace_id, mode), Work.LETTERS) as held:
         while held:
-            began = clock.now()
-            with transaction.atomic():
-                due = _due(workspace_id, mode, began)
-                claim = _claim(due, began) if due is not None else None
+            with places.hold(Outsider.MAIL) as placed:
+                if not placed:  # others wait there, perhaps for a server that hangs; the sweep rings again
+                    return Visit(sent)
+                began = clock.now()
+                with transaction.atomic():
+                    due = _due(workspace_id, mode, began)
+                    claim = _claim(due, began) if due is not None else None
+                outcome = post(claim.message) if claim is not None else None
+                if claim is not None and outcome is not None:
+                    with transaction.atomic():
+                        _settle(claim, outcome, clock.now())
             if due is None:
                 return Visit(sent)
-            if claim is not None:
-                outcome = post(claim.message)
-                with transaction.atomic():
-                    _settle(claim, outcome, clock.now())
+            if outcome is not None:
                 sent += isinstance(outcome, Sent)
                 if isinstance(outcome, Passing):
                     return Visit(sent, more=not outcome.server)

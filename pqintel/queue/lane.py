@@ -22,6 +22,7 @@ class Work(IntEnum):
     ANSWERING = 0x5055 << 44
     LETTERS = 0x5056 << 44
     CARDS = 0x5057 << 44
+    WAITING = 0x5058 << 44
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, Protocol
 
 from integrations.models import ChannelKind
+from pqintel.queue import Outsider
 
 from ..message import Message
 from .email import Email
@@ -17,6 +18,9 @@ __all__ = ["TRANSPORTS", "Moved", "Outcome", "Passing", "Permanent", "Sent", "Tr
 
 class Transport(Protocol):
     """A way to send. `send` takes ten seconds at most, raises nothing, and must run outside a transaction."""
+
+    outsider: Outsider
+    """Who is asked; of one that hangs, a worker keeps its other processes away."""
 
     def pace_of(self, target: str) -> float:
         """Seconds that have to lie between two messages to this target."""

@@ -8,6 +8,8 @@ from typing import Any
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.template.loader import render_to_string
 
+from pqintel.queue import Outsider
+
 from ..message import Message
 from .outcomes import Outcome, Passing, Permanent, Sent
 
@@ -16,6 +18,8 @@ LONGEST_SUBJECT = 200
 
 class Email:
     """A mail with a text and an HTML part."""
+
+    outsider = Outsider.MAIL
 
     def pace_of(self, target: str) -> float:
         return 0.0

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from django.conf import settings
 
+from pqintel.queue import Outsider
+
 from ..message import Message
 from .fitting import fit
 from .outcomes import Outcome, Passing, Permanent, Sent
@@ -64,6 +66,7 @@ WORDS: Final = {
 class Webhook:
     """An incoming webhook: its URL is the secret, and says where the message goes."""
 
+    outsider = Outsider.SLACK
     pace = 1.0
 
     def pace_of(self, target: str) -> float:
@@ -90,6 +93,7 @@ class Webhook:
 class Bot:
     """A bot's token and the id of a channel that it may write to."""
 
+    outsider = Outsider.SLACK
     pace = 1.0
 
     def pace_of(self, target: str) -> float:

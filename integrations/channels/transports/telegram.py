@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from django.conf import settings
 
+from pqintel.queue import Outsider
+
 from ..message import Message
 from .fitting import fit, units
 from .outcomes import Moved, Outcome, Passing, Permanent, Sent
@@ -28,6 +30,8 @@ _MESSAGE_AT_FAULT: Final = ("can't parse entities", "message is too long", "mess
 
 class Telegram:
     """sendMessage, as HTML with everything escaped."""
+
+    outsider = Outsider.TELEGRAM
 
     def pace_of(self, target: str) -> float:
         """Seconds between two messages. Groups and channels have negative ids, or names."""

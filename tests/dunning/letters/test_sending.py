@@ -489,7 +489,7 @@ def test_a_letter_costs_a_known_number_of_statements(workspace: Workspace, ada: 
     ) as queries:
         go(workspace, Hands())
     asked = [q["sql"] for q in queries if not q["sql"].startswith(("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT"))]
-    assert len(asked) == 19
+    assert len(asked) == 23
 
 
 # Tasks and the command -----------------------------------------------------------------------------------------------
