@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from string import Template
 from typing import Final
 
 from billing.declines import for_customer
@@ -122,9 +123,27 @@ def facts_of(mailing: Mailing, known: Mapping[str, Known], words: Words, now: da
         found["reason"] = for_customer(last.code, last.decline_code, last.decline)
     if (following := lead.next_attempt_at) is not None and following > now:
         found["next_attempt"] = words.day(following)
-    if (falls := downgrade_day(lead)) is not None and falls > now:
-        found["downgrade_date"] = words.day(falls)
+    falls = [day for case in _warned(mailing) if (day := downgrade_day(case)) is not None and day > now]
+    if falls:
+        found["downgrade_date"] = words.day(min(falls))
     return {name: value for name, value in found.items() if value}
+
+
+def warns_too(lead: Case, case: Case) -> bool:
+    """Whether the letter that access is reduced because of `lead` can stand for the final warning about `case`: it says
+    when access is reduced further, or there is nothing further to reduce."""
+    pinned = lead.texts.get(str(LetterKind.ACCESS_REDUCED))
+    says_when = pinned is not None and "downgrade_date" in Template(pinned["body"]).get_identifiers()
+    return says_when or case.subscription == lead.subscription
+
+
+def _warned(mailing: Mailing) -> Sequence[Case]:
+    """The cases whose access a letter says is going to be reduced. That of the one that leads; where it is already,
+    those that were due their final warning."""
+    if mailing.kind is not LetterKind.ACCESS_REDUCED:
+        return mailing.cases[:1]
+    reduced = {case.subscription for case in mailing.cases if case.downgraded_at}
+    return [c for c in mailing.cases if c.last_letter == StepKind.FINAL and c.subscription not in reduced]
 
 
 def downgrade_day(case: Case) -> datetime | None:

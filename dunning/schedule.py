@@ -146,6 +146,15 @@ def allowed(at: datetime, plan: Plan) -> datetime:
     return at if quiet is None else quiet.over(at)
 
 
+def awaits_attempt(at: datetime, course: Course) -> bool:
+    """Whether an attempt is announced about that instant whose outcome is not known yet: nobody is to be reminded of
+    what is being paid. An attempt that is told of already is waited for no more."""
+    attempt = course.next_attempt
+    if attempt is None or course.attempts[-1].at >= attempt:
+        return False
+    return attempt - AROUND_ATTEMPT <= at < attempt + LOOK_AFTER
+
+
 def is_quiet(at: datetime, plan: Plan) -> bool:
     """Whether an instant lies in the quiet hours."""
     quiet = quiet_hours(plan.quiet_from, plan.quiet_until, plan.tz)
@@ -180,12 +189,8 @@ def _letters(plan: Plan, course: Course) -> list[Step]:
 
 
 def _after_attempt(at: datetime, course: Course) -> datetime:
-    """That instant, or where an attempt is announced about then, when its outcome is known: nobody is to be reminded
-    of what is being paid. An attempt that is told of already is waited for no more."""
-    attempt = course.next_attempt
-    if attempt is None or course.attempts[-1].at >= attempt:
-        return at
-    return attempt + LOOK_AFTER if attempt - AROUND_ATTEMPT <= at < attempt + LOOK_AFTER else at
+    """That instant, or where an attempt is announced about then, when its outcome is known."""
+    return course.next_attempt + LOOK_AFTER if course.next_attempt and awaits_attempt(at, course) else at
 
 
 def _escalation(plan: Plan, course: Course) -> list[Step]:

@@ -145,10 +145,7 @@ class Chunk:
             for one in some:
                 falls_itself = any(case.invoice == invoice for case in falls[one.case.customer])
                 reason = "access falls at the same time" if falls_itself else why.get(one.step.key)
-                if reason is None and leading:
-                    key = mailing.key_of(leading[0], "downgrade")
-                    about = f"{NAMES[LetterKind.ACCESS_REDUCED]}, together with {leading[0].label}."
-                    self._wrote(one, about, key, "")
+                if reason is None and leading and self._told_by(leading[0], one):
                     self._told_of_too[one.case.customer].append(one.case)
                 elif reason is None:
                     chosen.append(one)
@@ -156,6 +153,17 @@ class Chunk:
                     self.desk.finish(one.case, one.step)
                     self.desk.note(one.case, EntryKind.SKIPPED, f"{NAMES[KINDS[one.step.kind]]}: skipped, {reason}.")
         self._send(chosen, running, words)
+
+    def _told_by(self, lead: Case, one: Due) -> bool:
+        """Let the letter that access is reduced because of `lead` speak of this too; whether it can."""
+        warns = one.step.kind is StepKind.FINAL
+        if warns and not mailing.warns_too(lead, one.case):
+            return False
+        what = f"{NAMES[LetterKind.FINAL_WARNING]}, in the letter that" if warns else "Letter:"
+        self._wrote(
+            one, f"{what} access is reduced, together with {lead.label}.", mailing.key_of(lead, "downgrade"), ""
+        )
+        return True
 
     def _send(
         self, chosen: Sequence[Due], running: Sequence[tuple[Case, list[Step]]], words: Words, by: str = ""
@@ -182,6 +190,8 @@ class Chunk:
         found = []
         for case, steps in running:
             if case.invoice in taken or case.paused_at is not None or case.state == CaseState.DOWNGRADED:
+                continue
+            if schedule.awaits_attempt(self.now, self._known[case.invoice].course(case.settles_at)):
                 continue
             letters = [step for step in steps if step.is_letter and step.key not in case.done]
             if letters and letters[0].at <= self.now + JOINING:

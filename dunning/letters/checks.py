@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from billing.actions.access.holding import held_for
 from billing.models import Invoice, Subscription
 from billing.modes import Mode
 from billing.owed import Debt, DebtState, debts
@@ -23,6 +24,7 @@ MEANWHILE: Final = {
     DebtState.CUSTOMER_DELETED: "The customer was deleted",
     DebtState.NOT_DUE: "Nothing is due any more",
 }
+GIVEN_BACK: Final = "Access was given back meanwhile"
 SUBSCRIBED: Final = "There is a subscription by now"
 OVER: Final = "The subscription is over already"
 RUNNING: Final = ("active", "trialing", "past_due")
@@ -33,7 +35,7 @@ def refresh(letter: Letter) -> str:
     """Bring what a letter says up to date; why it is not wanted any more, or "" where it is. Must run in scope.
 
     A letter that asks for several invoices asks for those that are still owed, under the newest pages of Stripe's.
-    Changes the letter in memory alone. Two queries at most, seven for one about a card.
+    Changes the letter in memory alone. Three queries at most, seven for one about a card.
     """
     if letter.kind in CHASING and letter.invoices:
         return _refresh_debts(letter)
@@ -58,6 +60,12 @@ def _refresh_debts(letter: Letter) -> str:
     if not owed:
         states = [known[invoice].state for invoice in letter.invoices if invoice in known]
         return MEANWHILE[states[0]] if states else MEANWHILE[DebtState.NOT_DUE]
+    if letter.kind == LetterKind.ACCESS_REDUCED:
+        held = held_for(letter.workspace_id, Mode(letter.mode), [debt.invoice for debt in owed])
+        if not held:
+            return GIVEN_BACK
+        if len(held) == len(owed):  # what would have reduced access further is owed no more
+            letter.facts = {name: value for name, value in letter.facts.items() if name != "downgrade_date"}
     if len(letter.invoices) > 1:
         ask_for(letter, owed, numbers_of(letter.workspace_id, Mode(letter.mode), letter.invoices))
     else:

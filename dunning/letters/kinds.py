@@ -42,7 +42,7 @@ PLACEHOLDERS: Final[Mapping[str, str]] = {
     "reason": "why the payment failed, as a sentence that customers may read",
     "payment_link": "the link to Stripe’s page where the invoice is paid",
     "next_attempt": "the day of the next automatic attempt",
-    "downgrade_date": "the day on which access is reduced",
+    "downgrade_date": "the day on which access is reduced, or reduced further",
     "date": "the day on which it happened",
     "card": "the card, by brand and last four digits",
 }
@@ -66,7 +66,7 @@ ALLOWED: Final[Mapping[LetterKind, tuple[str, ...]]] = {
     LetterKind.REMINDER_1: (*_EVERYWHERE, *_OWED, "reason", "next_attempt", "downgrade_date", "date"),
     LetterKind.REMINDER_2: (*_EVERYWHERE, *_OWED, "reason", "next_attempt", "downgrade_date", "date"),
     LetterKind.FINAL_WARNING: (*_EVERYWHERE, *_OWED, "reason", "next_attempt", "downgrade_date", "date"),
-    LetterKind.ACCESS_REDUCED: (*_EVERYWHERE, *_OWED, "date"),
+    LetterKind.ACCESS_REDUCED: (*_EVERYWHERE, *_OWED, "date", "downgrade_date"),
     LetterKind.RECOVERED: (*_EVERYWHERE, "amount", "plan", "invoice_number", "date"),
     LetterKind.CARD_EXPIRING: (*_EVERYWHERE, "plan", "card", "date"),
     LetterKind.WELCOME: (*_EVERYWHERE, "plan", "date"),

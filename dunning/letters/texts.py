@@ -84,6 +84,7 @@ DEFAULTS: Final[Mapping[LetterKind, Text]] = {
         "Your access to $workspace_name is reduced",
         _HELLO,
         "Your payment of $amount is still open, so your access is reduced for now. Nothing of yours is deleted.",
+        "If not all of it is paid by $downgrade_date, access is reduced further.",
         "As soon as it is paid, everything is back by itself:",
         _PAY,
         _BYE,

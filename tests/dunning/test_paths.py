@@ -8,7 +8,8 @@ from django.db import transaction
 from billing.lanes import lane_of
 from billing.modes import Mode
 from dunning.handling import resolve
-from dunning.letters import LetterKind, texts
+from dunning.letters import LetterKind, Text, texts
+from dunning.letters.wording import fill
 from dunning.models import Letter
 from dunning.run import run
 from dunning.steps import Chunk
@@ -273,6 +274,83 @@ def test_whose_access_falls_gets_one_letter_about_everything(story: Story) -> No
     assert story.timeline("in_2")[-1] == "Letter: access is reduced, together with IN-1."
     assert story.keys("in_1")[-1] == story.keys("in_2")[-1] == "dunning:in_1:downgrade"
     assert (story.case("in_2").last_letter, story.case("in_2").last_letter_at) == ("second", story.at(14))
+
+
+def falling_and_warning(story: Story, subscription: str = "sub_2") -> None:
+    """The grace of in_1 ends on day 14, at the hour at which in_2 is due its final warning."""
+    story.subscription("sub_2")
+    story.fail(0, "in_1", "stolen_card")
+    story.run_until(3.9)
+    story.fail(4, "in_2", following=16, amount=2000, subscription=subscription)
+    story.run_until(13.99)
+    assert story.cases() == {"in_1": "final", "in_2": "reminding"}
+
+
+def test_the_letter_that_access_is_reduced_says_of_another_invoice_when_it_is_reduced_further(story: Story) -> None:
+    falling_and_warning(story)
+    before = story.mails()
+    story.run_until(14)
+    assert story.mails() == [*before, (14, "access_reduced", "cus_1", ["in_1", "in_2"], "sent")]
+    assert story.cases() == {"in_1": "downgraded", "in_2": "final"}
+    letter = story.letter("access_reduced")
+    said = fill(letter.subject, letter.body, letter.facts, letter.payment_url, letter.pages).text
+    assert "Your payment of $69.00 is still open, so your access is reduced for now." in said
+    assert "If not all of it is paid by March 20, 2026, access is reduced further." in said
+    assert story.timeline("in_2")[-1] == "Final warning, in the letter that access is reduced, together with IN-1."
+    assert (story.case("in_2").last_letter, story.keys("in_2")[-1]) == ("final", "dunning:in_1:downgrade")
+
+
+def test_of_an_invoice_of_the_same_subscription_there_is_nothing_further_to_reduce(story: Story) -> None:
+    falling_and_warning(story, "sub_1")
+    before = story.mails()
+    story.run_until(14)
+    assert story.mails() == [*before, (14, "access_reduced", "cus_1", ["in_1", "in_2"], "sent")]
+    assert "downgrade_date" not in story.letter("access_reduced").facts
+
+
+def test_where_the_own_text_does_not_say_when_the_final_warning_goes_out_as_well(story: Story) -> None:
+    own: Text = {"subject": "Reduced", "body": "Pay $amount:\n\n$payment_link"}
+    with scoped_transaction(story.workspace):
+        texts.save(
+            story.workspace.pk, story.mode, LetterKind.ACCESS_REDUCED, own, enabled=True, by="ada", now=story.now
+        )
+    falling_and_warning(story)
+    before = story.mails()
+    story.run_until(14)
+    assert story.mails() == [
+        *before,
+        (14, "final_warning", "cus_1", ["in_2"], "sent"),
+        (14, "access_reduced", "cus_1", ["in_1"], "sent"),
+    ]
+    warning = next(letter for letter in letters_about(story, "final_warning") if letter.invoices == ["in_2"])
+    assert warning.facts["downgrade_date"] == "March 20, 2026"
+    assert story.timeline("in_2")[-1] == "Final warning."
+
+
+def letters_about(story: Story, kind: str) -> list[Letter]:
+    with scoped_transaction(story.workspace):
+        return list(Letter.objects.filter(mode=story.mode, kind=kind))
+
+
+def test_an_invoice_whose_attempt_is_minutes_away_is_not_in_the_letter_about_another(story: Story) -> None:
+    story.subscription("sub_2")
+    story.fail(0, "in_1", following=5)
+    story.fail(0.5, "in_2", following=3 + 10 / 1440, amount=2000, subscription="sub_2")
+    story.run_until(3)
+    assert story.mails() == [(3, "reminder_1", "cus_1", ["in_1"], "sent")]
+    story.pay(3 + 10 / 1440, "in_2")
+    story.run_until(4)
+    assert story.mails() == [(3, "reminder_1", "cus_1", ["in_1"], "sent")]
+    assert story.cases() == {"in_1": "reminding", "in_2": "recovered"}
+
+
+def test_an_attempt_that_has_failed_by_then_keeps_no_invoice_out_of_a_letter(story: Story) -> None:
+    story.subscription("sub_2")
+    story.fail(0, "in_1", following=5)
+    story.fail(0.5, "in_2", following=3 - 10 / 1440, amount=2000, subscription="sub_2")
+    story.fail(3 - 10 / 1440, "in_2", following=6)
+    story.run_until(3)
+    assert story.mails() == [(3, "reminder_1", "cus_1", ["in_1", "in_2"], "sent")]
 
 
 def test_without_the_lane_neither_the_letter_nor_the_reminder_that_joins_it_goes_out(story: Story) -> None:

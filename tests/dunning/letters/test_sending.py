@@ -29,6 +29,7 @@ from pqintel.workspaces.tenancy import scope, scoped_transaction
 from tests.dunning.letters.stage import URL, ask, fates, go, letters, post_office, put
 from tests.factories import (
     THEN,
+    AccessHoldFactory,
     CustomerFactory,
     InvoiceFactory,
     MembershipFactory,
@@ -279,6 +280,28 @@ def test_where_one_of_several_has_a_page_it_is_the_link(workspace: Workspace, ad
     put(workspace, ask(workspace, invoices=("in_1", "in_2"), payment_url=f"{URL}2"))
     go(workspace, Hands())
     assert f"details here:\n\n{URL}2\n\nIf you" in parts(box.mails[0])[0]
+
+
+def test_that_access_is_reduced_is_said_only_while_it_is(workspace: Workspace, ada: Any, box: Mailbox) -> None:
+    """By then, another invoice that is owed reduces nothing yet; and nothing further is warned of that was paid."""
+    here = {"workspace": workspace, "mode": Mode.LIVE, "customer": "cus_ada", "subscription": "sub_1"}
+    for invoice, status in (("in_1", "open"), ("in_2", "paid"), ("in_3", "open"), ("in_4", "paid"), ("in_5", "open")):
+        owed(workspace, invoice, status=status)
+        if invoice in ("in_1", "in_3", "in_4"):
+            AccessHoldFactory(**here, invoice=invoice)
+    facts = {"amount": "$98.00", "downgrade_date": "March 20, 2026"}
+    reduced = LetterKind.ACCESS_REDUCED
+    put(
+        workspace,
+        ask(workspace, "paid further", reduced, invoices=("in_1", "in_2"), facts=facts),
+        ask(workspace, "both", reduced, invoices=("in_3", "in_5"), facts=facts),
+        ask(workspace, "given back", reduced, invoices=("in_4", "in_5"), facts=facts),
+    )
+    assert go(workspace, Hands()) == Visit(2)
+    assert fates(workspace)["given back"] == ("skipped", "Access was given back meanwhile")
+    first, second = (parts(mail)[0] for mail in box.mails)
+    assert ("payment of $49.00" in first, "further" in first) == (True, False)
+    assert ("payment of $98.00" in second, "by March 20, 2026, access is reduced further" in second) == (True, True)
 
 
 def test_the_newest_page_and_address_are_used(workspace: Workspace, ada: Any, box: Mailbox) -> None:
