@@ -18,8 +18,8 @@ from .models import Finding, Outcome, Rule
 
 RECENT: Final = timedelta(days=7)
 WHERE: Final = "Settings › Alerts"
-AS_WISHED: Final = (Why.COOLDOWN, Why.GROUPED, Why.SILENCED, Why.TEST_MODE)
-"""Reasons that somebody chose; the rules themselves say so."""
+AS_WISHED: Final = (Why.COOLDOWN, Why.GROUPED, Why.SILENCED, Why.QUIET, Why.TEST_MODE)
+"""Reasons that somebody chose; the rules themselves say so. That one is off is easily forgotten: it is told."""
 
 
 def why_not_told(workspace_id: int, mode: Mode, now: datetime) -> Iterator[Evidence]:

@@ -23,7 +23,7 @@ class QuietHours:
         return wall >= self.begin or wall < self.end
 
     def over(self, at: datetime) -> datetime:
-        """The first instant from `at` on that lies in none (UTC, or `at` itself)."""
+        """When they are over (UTC), or `at` where it lies in none. Where clocks skip their end, as much later."""
         if not self.hold(at):
             return at
         day = at.astimezone(self.zone).date()

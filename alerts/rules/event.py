@@ -22,7 +22,7 @@ from .fields import MinimumsField
 from .payment_failed import reaches
 from .subscriptions import Facts, is_about_one, subscriptions_of
 from .tiers import tiers_around
-from .writing import amount, at_stripe, customer_page, meanwhile, moment, page, sums
+from .writing import amount, at_stripe, customer_page, moment, page, rest, sums
 
 KINDS: Final = (*story.SHOWN, "customer.created", "invoice.status_changed", "payment.succeeded")
 NAMES: Final = "customer names"
@@ -168,7 +168,7 @@ def words_of_line(place: Place, happened: Happened) -> Words:
 def words_of_the_rest(place: Place, decision: Decision) -> Words:
     together = (f"Together {sums(decision.sums)}.",) if decision.sums else ()
     return Words(
-        f"And {decision.count} more {meanwhile(decision)}",
+        rest(decision, "event", "events"),
         together,
         (),
         page(place, "billing:history", "See the history"),

@@ -18,7 +18,7 @@ from billing.names import customer_labels, plan_names
 
 from .base import Happened, Happening, Heard, Params, ParamsForm, Place, Words
 from .fields import MinimumsField, minor
-from .writing import amount, at_stripe, customer_page, meanwhile, moment, page, sums
+from .writing import amount, at_stripe, customer_page, moment, page, rest, sums
 
 _MEANS: Final = dict(DECLINES)
 LOOKED_UP: Final = "failures"
@@ -91,8 +91,7 @@ class PaymentFailed(Happening):
         )
 
     def words_of_many(self, place: Place, params: Params, decision: Decision) -> Words:
-        failed = f"failed payment{'' if decision.count == 1 else 's'}"
-        title = f"And {decision.count} more {failed} {meanwhile(decision)}"
+        title = rest(decision, "failed payment", "failed payments")
         return Words(
             title, (f"Together {sums(decision.sums)}.",), (), page(place, "billing:payments", "See the payments")
         )

@@ -10,7 +10,7 @@ from billing.actions.feed import EventStep
 
 from .base import Happened, Happening, Heard, Params, ParamsForm, Place, Words
 from .event import happenings
-from .writing import meanwhile, moment, page
+from .writing import moment, page, rest
 
 
 class Form(ParamsForm):
@@ -46,6 +46,5 @@ class Quarantine(Happening):
         )
 
     def words_of_many(self, place: Place, params: Params, decision: Decision) -> Words:
-        events = f"event{'' if decision.count == 1 else 's'}"
-        title = f"And {decision.count} more {events} set aside {meanwhile(decision)}"
+        title = rest(decision, "event set aside", "events set aside")
         return Words(title, link=page(place, "integrations:diagnostics", "Open the diagnostics"))

@@ -10,7 +10,7 @@ from billing.names import PlanName, plan_names
 
 from .base import Happened, Happening, Heard, Params, ParamsForm, Place, Words
 from .event import happenings
-from .writing import customer_page, page
+from .writing import customer_page, page, rest
 
 PLANS = "names of prices without a tier"
 
@@ -51,4 +51,5 @@ class UnmappedPrice(Happening):
         )
 
     def words_of_many(self, place: Place, params: Params, decision: Decision) -> Words:
-        return Words(f"And {decision.count} more without a tier", link=page(place, "billing:plans", "Open the plans"))
+        title = rest(decision, "price without a tier", "prices without a tier")
+        return Words(title, link=page(place, "billing:plans", "Open the plans"))

@@ -78,10 +78,12 @@ def span(minutes: int) -> str:
     return "a minute" if minutes == 1 else f"{minutes} minutes"
 
 
-def meanwhile(decision: Decision) -> str:
-    """When those of a group happened: what follows "and 3 more"."""
-    short = decision.since is None or decision.at - decision.since <= BURST
-    return "within a minute" if short else "in the quiet hours"
+def rest(decision: Decision, one: str, many: str) -> str:
+    """A group as a title: "And 3 more payments within a minute", or "3 payments in the quiet hours"."""
+    what = one if decision.count == 1 else many
+    if decision.since is None or decision.at - decision.since <= BURST:
+        return f"And {decision.count} more {what} within a minute"
+    return f"{decision.count} {what} in the quiet hours"
 
 
 def lasting(time: timedelta) -> str:

@@ -150,14 +150,13 @@ class Replay:
         drain(self.lane.number)
         while react(self.lane.number):
             continue
+        self._send()
         if self.weather.at_once:
             self._judge()
-        else:
-            self._send()
 
     def _judge(self) -> None:
-        evaluate(self.lane.number)
-        self._send()
+        if evaluate(self.lane.number):
+            self._send()
 
     def _send(self) -> None:
         sender = Sender()

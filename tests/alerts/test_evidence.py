@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from alerts.evidence import why_not_told
+from alerts.machine import Why
 from billing.modes import Mode
 from integrations.diagnostics.above import told_from_above
 from pqintel.workspaces.tenancy import scoped_transaction
@@ -26,9 +27,11 @@ def test_what_is_silenced_muted_or_kept_back_is_named() -> None:
     quiet = stage.rule("quarantine", name="Quiet", silenced_until=at(120))
     stage.rule("quarantine", name="Over", silenced_until=at(30))
     stage.rule("quarantine", name="Muted", test_mode=True)
-    stage.rule("quarantine", name="Off", enabled=False)
+    off = stage.rule("quarantine", name="Off", enabled=False)
     for reason, count in (("No channel to send it to.", 2), ("No channel to send it to.", 1), ("Silenced.", 5)):
         FindingFactory(rule=quiet, outcome="skipped", reason=reason, count=count, recorded_at=at(0))
+    FindingFactory(rule=quiet, outcome="suppressed", reason=Why.QUIET, count=4, recorded_at=at(0))
+    FindingFactory(rule=off, outcome="skipped", reason=Why.OFF, count=6, recorded_at=at(-60))
     FindingFactory(rule=quiet, outcome="skipped", reason="Of long ago", recorded_at=at(-8 * 1440))
     FindingFactory(rule=RuleFactory(workspace=stage.workspace, mode=Mode.LIVE), outcome="skipped", reason="Live")
     FindingFactory(outcome="skipped", reason="Of another workspace", recorded_at=at(0))
@@ -36,6 +39,7 @@ def test_what_is_silenced_muted_or_kept_back_is_named() -> None:
         "The rule “Quiet” is silenced until 2026-03-10 14:00 UTC.",
         "The rule “Muted” is muted: what it finds is written down and not sent.",
         "Not told, 3 times in a week, the last 60 min ago: No channel to send it to.",
+        "Not told, 6 times in a week, the last 2 h ago: The rule is off.",
     ]
 
 

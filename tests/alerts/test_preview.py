@@ -132,7 +132,7 @@ def test_bursts_come_together(stage: Stage) -> None:
         (at(-DAY + 1), 3),
         (at(-5), 1),
     ]
-    assert found.said[5].title == "And 3 more within a minute"
+    assert found.said[5].title == "And 3 more events within a minute"
     assert found.withheld == {Why.GROUPED: 3}
 
 
@@ -301,7 +301,7 @@ def test_what_happens_in_quiet_hours_is_told_after_them(stage: Stage) -> None:
     said = foreseen(stage, "event", {"kinds": ["invoice.paid"], **ANY}, night)
     assert [(one.at, one.count, one.title) for one in said.said] == [
         (at(-901), 1, "Invoice paid"),
-        (at(-360), 2, "And 2 more in the quiet hours"),
+        (at(-360), 2, "2 events in the quiet hours"),
         (at(-301), 1, "Invoice paid"),
         (at(-300), 1, "Invoice paid"),
         (at(-299), 1, "Invoice paid"),
