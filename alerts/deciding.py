@@ -150,11 +150,14 @@ def _judge(rules: Sequence[Rule], judging: Judging, book: Book, late_since: date
     """Judge the rules of one kind over what happened since they were judged. Gives when to look again."""
     kind, now = THRESHOLDS[rules[0].kind], book.now
     starts = [min(max(rule.stepped_at or now, now - TOO_OLD), now) for rule in rules]
+    states = [judging.state(rule) for rule in rules]
     first = min([*starts, *filter(None, [late_since])])
+    if any(state.firing and not state.told for state in states):  # what it is that holds is to be told yet
+        first = min(first, now - kind.holds)
     judges = kind.judges(book.place, [rule.params for rule in rules], max(first, now - TOO_OLD), now)
     ahead: list[datetime] = []
-    for rule, judge, start in zip(rules, judges, starts, strict=True):
-        state, settings = judging.state(rule), judging.settings(rule, book.place.zone)
+    for rule, state, judge, start in zip(rules, states, judges, starts, strict=True):
+        settings = judging.settings(rule, book.place.zone)
         steps: list[Step] = []
         if late_since is not None and isinstance(judge, FailuresJudge) and not state.firing:
             peak = judge.peak(late_since, start)

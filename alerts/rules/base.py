@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
 from zoneinfo import ZoneInfo
 
@@ -88,6 +88,8 @@ class Threshold(ABC):
     kind: ClassVar[RuleKind]
     form: ClassVar[type[ParamsForm]]
     about: ClassVar[str]
+    holds: ClassVar[timedelta] = timedelta(0)
+    """How long after its instants a reading stays what it was: who is to see it then has a judge begin that earlier."""
     graded: ClassVar[bool] = True
     """Whether a value can come back by degrees, so that a hysteresis means something."""
 

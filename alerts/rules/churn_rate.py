@@ -78,6 +78,7 @@ class ChurnRate(Threshold):
     kind = RuleKind.CHURN_RATE
     form = Form
     about = "Subscriber churn of the last 30 days, judged when a day is over."
+    holds = timedelta(hours=25)  # the longest day
 
     def judges(self, place: Place, params: Sequence[Params], after: datetime, until: datetime) -> Sequence[ChurnJudge]:
         """Two queries, and none while no day is over."""

@@ -29,7 +29,7 @@ def run(*arguments: str) -> str:
 def stage() -> Stage:
     stage = Stage(slug="acme")
     stage.rule("payment_failures", PARAMS, number=3, name="Failures")
-    stage.rule("stale_sync", {"minutes": 30}, number=4, name="Heard", enabled=False)
+    stage.rule("payment_failures", PARAMS, number=4, name="Unheard", enabled=False)
     for minute in (1, 2):
         stage.made(FailureFactory, happened_at=at(minute))
     return stage
@@ -38,8 +38,8 @@ def stage() -> Stage:
 def test_it_prints_how_each_rule_stands(stage: Stage) -> None:
     assert run("acme", "--mode", "test").splitlines() == [
         "  3  firing   since 2026-03-10 12:02 UTC  Failures",
-        "  4  off       Heard",
-        "1 findings; 1 messages.",
+        "  4  off       Unheard",
+        "2 findings; 1 messages.",
     ]
     assert run("acme", "--mode", "test").splitlines()[-1] == "0 findings; 0 messages."
     assert stage.titles() == ["2 payments failed within an hour"]
@@ -47,7 +47,8 @@ def test_it_prints_how_each_rule_stands(stage: Stage) -> None:
 
 def test_as_json(stage: Stage) -> None:
     found: dict[str, Any] = json.loads(run("acme", "--mode", "test", "--json"))
-    assert (found["findings"], found["messages"]) == (1, 1)
+    assert (found["findings"], found["messages"]) == (2, 1)
+    assert [(rule["state"], rule["since"] is None) for rule in found["rules"]] == [("firing", False), ("off", True)]
     assert found["rules"][0] == {
         "number": 3,
         "name": "Failures",

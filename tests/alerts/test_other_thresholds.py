@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -69,6 +69,16 @@ def test_churn_is_judged_when_a_day_is_over(stage: Stage) -> None:
     assert stage.titles()[1:] == [
         "Recovered: churn is 1.1\N{NO-BREAK SPACE}%, no longer more than 10\N{NO-BREAK SPACE}%"
     ]
+
+
+def test_churn_that_was_withheld_is_told_when_it_may_be(stage: Stage) -> None:
+    rule = stage.rule("churn_rate", CHURN, quiet_from=time(22), quiet_until=time(7))
+    moved(stage, date(2025, 12, 1), "new", 100)
+    moved(stage, date(2026, 3, 10), "churn", -11)
+    for hour in range(12, 21):  # midnight is twelve hours after noon
+        stage.evaluate(at(60 * hour + 1))
+    assert stage.titles() == ["Churn is 11\N{NO-BREAK SPACE}% within 30 days"]
+    assert stage.course(rule) == [(at(60 * 12), "suppressed"), (at(60 * 19), "fired")]
 
 
 def test_few_subscribers_are_too_little_data(stage: Stage) -> None:

@@ -38,7 +38,7 @@ class Command(PlaceCommand):
             self.stdout.write(json.dumps(found, indent=2, ensure_ascii=False))
             return
         for rule in rules:
-            since = f" since {rule.since:%Y-%m-%d %H:%M} UTC" if rule.since and rule.state == RuleState.FIRING else ""
+            since = f" since {rule.since:%Y-%m-%d %H:%M} UTC" if rule.since and _state(rule) == RuleState.FIRING else ""
             self.stdout.write(f"{rule.number:>3}  {_state(rule):<8}{since}  {rule.name}")
         self.stdout.write(f"{done.findings} findings; {done.messages} messages.")
 
@@ -54,7 +54,7 @@ def _document(rule: Rule) -> dict[str, Any]:
         "kind": rule.kind,
         "summary": KINDS[rule.kind].summary(rule.params),
         "state": _state(rule),
-        "since": rule.since.isoformat() if rule.since else None,
+        "since": rule.since.isoformat() if rule.since and rule.enabled else None,
         "silenced_until": rule.silenced_until.isoformat() if rule.silenced_until else None,
         "muted": rule.test_mode,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import time, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,6 +34,8 @@ def rule(number: int, name: str, summary: str, state: str, tone: str, icon: str,
         "test_mode": state == "Muted",
         "cooldown_seconds": 3600,
         "hysteresis": 20,
+        "quiet_from": time(22) if state == "Silenced" else None,
+        "quiet_until": time(7) if state == "Silenced" else None,
         "get_severity_display": "Critical",
         "removed_at": None,
         **more,
@@ -86,6 +88,7 @@ FINDINGS = [
     finding("Payment of $49.00 failed: Grace Ltd", "Suppressed", "warn", GROUPED, 12),
     finding(RECOVERED, "Recovered", "good", "", 1, line("", "Waiting", "", "")),
     finding("Payment of €9.00 failed: Alan AG", "Skipped", "", TOO_OLD, removed_at=NOW),
+    finding("Checkout completed: Edsger BV", "Skipped", "", "The rule is off.", name="Checkout completed", number=5),
 ]
 
 
