@@ -61,7 +61,9 @@ def subscriptions_of(place: Place, lines: Sequence[HistoryEntry]) -> dict[int, F
     return {
         line.pk: Facts(
             plan=", ".join(str(plans[price]) for price in prices[line.object_id]),
-            monthly=_monthly([span for span in found if span.subscription == line.object_id], line),
+            monthly=_monthly(
+                [span for span in found if span.subscription == line.object_id], line, known[line.object_id]
+            ),
             ends=_ends(known[line.object_id]) if line.kind == SCHEDULED else None,
         )
         for line in lines
@@ -69,9 +71,12 @@ def subscriptions_of(place: Place, lines: Sequence[HistoryEntry]) -> dict[int, F
     }
 
 
-def _monthly(spans: Sequence[MrrSpan], line: HistoryEntry) -> dict[str, Decimal]:
+def _monthly(spans: Sequence[MrrSpan], line: HistoryEntry, row: Subscription) -> dict[str, Decimal]:
     """MRR is a step function: at the step, its left side for what ends, its right side for what begins."""
-    at = int(line.happened_at.timestamp())
+    when = line.happened_at
+    if line.kind == ENDED and row.ended_at is not None:  # Stripe may tell of it a while after it was over
+        when = min(when, row.ended_at)
+    at = int(when.timestamp())
     found: dict[str, Decimal] = {}
     for span in spans:
         if span.starts < at <= span.ends if line.kind in _ENDS else span.starts <= at < span.ends:

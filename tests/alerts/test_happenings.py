@@ -195,6 +195,12 @@ def test_one_customer_alone(stage: Stage) -> None:
             {"Plan": "Growth, monthly", "MRR lost": "€20.00 + $49.00"},
         ),
         (
+            "subscription.ended",
+            at(5),
+            {"status": "canceled", "ended_at": at(0)},
+            {"Plan": "Growth, monthly", "MRR lost": "€20.00 + $49.00"},
+        ),
+        (
             "subscription.cancel_scheduled",
             at(0),
             {"cancel_at_period_end": True, "current_period_end": at(1440)},
@@ -228,7 +234,7 @@ def test_a_line_about_a_subscription_says_what_it_is_worth(
     stage.made(MrrSpanFactory, **held, subscription="sub_2", customer="cus_1")
     MrrSpanFactory(workspace=stage.workspace, mode=Mode.LIVE, **held, **ours)
     about = {"object_kind": "subscription", "object_id": "sub_1", "customer": "cus_1"}
-    stage.hear(at(0), line(stage, kind, when, is_change=True, **about))
+    stage.hear(at(5), line(stage, kind, when, is_change=True, **about))
     (message,) = stage.messages()
     told = dict(message.fields)
     del told["Customer"], told["At"]
