@@ -1,4 +1,4 @@
-"""Places: how many of a worker's processes may wait for one outsider at a time.
+"""Places: how many of a worker's processes may wait for one outsider, or for the clock, at a time.
 
 Whoever hangs keeps those who ask him for ten seconds each. If every process could be kept, a few channels of a provider
 that hangs would hold up a whole worker, and with it events, reactions and messages to everybody else. So at most half
@@ -21,11 +21,12 @@ from .lane import Work, hold_lane
 
 
 class Outsider(IntEnum):
-    """Whom we wait for."""
+    """Whom we wait for; `CLOCK` where a provider takes one message a second, and another one is there to be sent."""
 
     SLACK = 1
     TELEGRAM = 2
     MAIL = 3
+    CLOCK = 4
 
 
 PATIENCE_SECONDS: Final = 1.0
@@ -47,14 +48,14 @@ class Places:
         self._number = min(max(processes // 2, 1), _MOST)
 
     @contextmanager
-    def hold(self, outsider: Outsider) -> Iterator[bool]:
-        """Try to take a place with an outsider, for a second at most; gives whether there was one.
+    def hold(self, outsider: Outsider, seconds: float = PATIENCE_SECONDS) -> Iterator[bool]:
+        """Try to take a place with an outsider, for so long at most; gives whether there was one.
 
         A place is a lock of the database session, as a lane is: it goes with whoever dies. Must be entered outside a
         transaction.
         """
         patient = time.monotonic() >= self._crowded.get(outsider, 0.0)
-        until = time.monotonic() + (PATIENCE_SECONDS if patient else 0.0)
+        until = time.monotonic() + (seconds if patient else 0.0)
         while True:
             with ExitStack() as stack:
                 if any(stack.enter_context(hold_lane(lock, Work.WAITING)) for lock in self._locks(outsider)):

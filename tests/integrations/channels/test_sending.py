@@ -19,7 +19,8 @@ from integrations.channels.lanes import lane_of, lane_parts
 from integrations.channels.sending import DIED_TWICE, Visit
 from integrations.models import Channel, ChannelKind, ChannelState, Delivery, DeliveryState
 from integrations.tasks import send_deliveries, sweep_deliveries
-from pqintel.queue import Work
+from pqintel.queue import Outsider, Work
+from pqintel.queue.places import Places
 from pqintel.workspaces.actions.workspaces import delete_workspace
 from pqintel.workspaces.models import Membership, Workspace
 from pqintel.workspaces.roles import Role
@@ -165,6 +166,32 @@ def test_what_waits_is_sent_in_order_and_at_slacks_pace(
     assert [row.sent_at - THEN for row in deliveries(workspace)] == [timedelta(seconds=n) for n in range(3)]
     assert go(slack, hands) == Visit()
     assert len(outside.peer.asked) == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_a_worker_of_two_processes_one_at_a_time_waits_for_the_clock(
+    workspace: Workspace, slack: Channel, outside: Provider
+) -> None:
+    for title in ("first", "second"):
+        say(workspace, slack, key=title, message=sending.Message(title))
+    waits, goes_on = threading.Event(), threading.Event()
+
+    def another() -> None:
+        with Places().hold(Outsider.CLOCK):
+            waits.set()
+            goes_on.wait(30)
+        connection.close()
+
+    thread = threading.Thread(target=another)
+    thread.start()
+    waits.wait(30)
+    hands = Hands()
+    assert go(slack, hands) == Visit(1)
+    goes_on.set()
+    thread.join()
+    assert (outside.titles, hands.slept) == (["first"], [])
+    assert go(slack, hands) == Visit(1)
+    assert (outside.titles, hands.slept) == (["first", "second"], [1.0])
 
 
 def test_a_group_at_telegram_gets_twenty_a_minute(workspace: Workspace, telegram: Channel, outside: Provider) -> None:
