@@ -27,11 +27,18 @@ class Work(IntEnum):
 
 @contextmanager
 def hold_lane(lane: int, work: Work = Work.WRITING) -> Iterator[bool]:
-    """Try to hold a lane; gives whether it is held. Never waits. Must be entered outside a transaction.
+    """Try to hold a lane; gives whether it is held. Never waits.
+
+    Must be entered outside a transaction: what is written must be committed before the next one holds the lane. Raises
+    RuntimeError otherwise.
 
     The lock belongs to the database session, not to a transaction: it spans the batches, and a killed worker's lock
     goes with its connection (a vanished host's after `tcp_user_timeout`).
     """
+    blocks = connection.atomic_blocks
+    # As Django tells for its durable blocks: the transaction that a test is in counts for nothing.
+    if blocks and not blocks[-1]._from_testcase:  # type: ignore[attr-defined]  # the stubs do not know it
+        raise RuntimeError("A lane is to be held outside a transaction.")
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", (work + lane,))
         row = cursor.fetchone()

@@ -1,0 +1,58 @@
+"""A lane's lock: one at a time, outside transactions, a lock of its own for each kind of work."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import transaction
+
+from pqintel.queue import Work, hold_lane, wait_for_lane
+from tests.gates import Writer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def held(lane: int, work: Work = Work.WRITING) -> bool:
+    """Whether another session can hold it now."""
+
+    def hold() -> bool:
+        with hold_lane(lane, work) as had:
+            return had
+
+    writer = Writer(hold)
+    writer.start()
+    return not writer.done()
+
+
+def test_one_at_a_time_and_each_work_for_itself() -> None:
+    with hold_lane(7) as had:
+        assert had
+        assert (held(7), held(8), held(7, Work.REACTING)) == (True, False, False)
+    assert not held(7)
+
+
+def test_it_is_let_go_where_the_block_fails() -> None:
+    with pytest.raises(ZeroDivisionError), hold_lane(7):
+        raise ZeroDivisionError
+    assert not held(7)
+
+
+def test_not_in_a_transaction_that_would_end_after_it() -> None:
+    with transaction.atomic(), pytest.raises(RuntimeError, match="outside a transaction"), hold_lane(7):
+        pass
+    assert not held(7)
+
+
+def test_waiting_for_a_lane_until_the_transaction_ends() -> None:
+    def wait(*, shared: bool) -> None:
+        with transaction.atomic():
+            wait_for_lane(7, Work.ANSWERING, shared=shared)
+
+    with transaction.atomic():
+        wait_for_lane(7, Work.ANSWERING, shared=True)
+        together, alone = Writer(lambda: wait(shared=True)), Writer(lambda: wait(shared=False))
+        together.start()
+        assert not together.stands()
+        alone.start()
+        assert alone.stands()
+    together.done()
+    alone.done()
