@@ -82,7 +82,8 @@ class MinimumsField(forms.CharField):
                 raise forms.ValidationError(f"“{part}” has more digits than {code.upper()} has.")
             if code in found:
                 raise forms.ValidationError(f"{code.upper()} is there twice.")
-            found[code] = f"{amount:f}"
+            # Zeros are written out as they are typed: "0e-2000000000" would be two billion of them.
+            found[code] = f"{amount:f}" if amount else "0"
         return found
 
     @staticmethod
