@@ -121,7 +121,7 @@ def write(requests: Iterable[LetterRequest], now: datetime) -> list[Letter]:
 def _write(workspace_id: int, mode: Mode, asked: Sequence[LetterRequest], now: datetime) -> list[Letter]:
     ground = ground_of(workspace_id, mode, [a.customer for a in asked], {a.kind for a in asked})
     if ground.wanted is None:  # who answers now waits until it is known what is held
-        wait_for_lane(lane_of(workspace_id, mode), Work.ANSWERING, shared=True)
+        before_answers(workspace_id, mode)
         ground = replace(ground, wanted=wanted(workspace_id, mode))
     first = {a.dedupe_key: a for a in reversed(asked)}  # of two with one key
     rows = {key: _row(first[key], ground, now) for key in dict.fromkeys(a.dedupe_key for a in asked)}
@@ -147,7 +147,7 @@ def stop(workspace_id: int, mode: Mode, dedupe_prefix: str, reason: str, now: da
 
 
 def stop_keys(workspace_id: int, mode: Mode, dedupe_keys: Iterable[str], reason: str, now: datetime) -> int:
-    """The same for the letters with exactly these keys. Three statements at most. Must run in scope."""
+    """The same for the letters with exactly these keys. Four statements at most. Must run in scope."""
     rows = letters_of(workspace_id, mode).filter(dedupe_key__in=list(dedupe_keys))
     return skip(workspace_id, mode, rows, reason, now)
 
@@ -161,8 +161,9 @@ def sent_keys(workspace_id: int, mode: Mode, dedupe_keys: Iterable[str]) -> set[
 def skip(workspace_id: int, mode: Mode, letters: QuerySet[Letter], reason: str, now: datetime) -> int:
     """Skip those of some letters of a workspace's mode that wait or are held, and tell of it; returns how many.
 
-    Three statements at most. Must run in scope and a transaction.
+    Four statements at most. Must run in scope and a transaction.
     """
+    before_answers(workspace_id, mode)
     undecided = letters.filter(state__in=(LetterState.WAITING, LetterState.HELD)).order_by("id")
     rows = list(undecided.select_for_update().only("kind", "customer", "dedupe_key", "possible_duplicate"))
     if not rows:
@@ -173,6 +174,15 @@ def skip(workspace_id: int, mode: Mode, letters: QuerySet[Letter], reason: str, 
         row.state, row.reason = LetterState.SKIPPED, reason
     tell(workspace_id, mode, rows, now)
     return len(rows)
+
+
+def before_answers(workspace_id: int, mode: Mode) -> None:
+    """Let who answers whether customers get letters wait until this transaction ends. One statement.
+
+    Before any letter that waits or is held is locked: who answers locks them too, and of two who wait for each other,
+    the one for the letters and the other for the answer, PostgreSQL ends one.
+    """
+    wait_for_lane(lane_of(workspace_id, mode), Work.ANSWERING, shared=True)
 
 
 def answer(workspace_id: int, mode: Mode, *, wanted: bool, by: str, now: datetime) -> int:

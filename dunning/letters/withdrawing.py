@@ -20,11 +20,12 @@ def withdraw(
 ) -> None:
     """Let what waits or is held for these customers ask for these invoices no more.
 
-    A letter that asks for nothing else is skipped, for that reason; one that asks for others too goes on with them. Six
-    statements at most, one where nothing waits. What a sender has in its hands at that moment may still go out. Must
-    run in scope and a transaction.
+    A letter that asks for nothing else is skipped, for that reason; one that asks for others too goes on with them.
+    Eight statements at most, two where nothing waits. What a sender has in its hands at that moment may still go out.
+    Must run in scope and a transaction.
     """
     gone = set(invoices)
+    outbox.before_answers(workspace_id, mode)
     undecided = outbox.letters_of(workspace_id, mode).filter(
         customer__in=customers, kind__in=CHASING, state__in=(LetterState.WAITING, LetterState.HELD)
     )

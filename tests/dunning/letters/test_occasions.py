@@ -174,6 +174,6 @@ def test_a_batch_costs_what_one_line_does(shop: Workspace) -> None:
         with scoped_transaction(shop), CaptureQueriesContext(connection) as queries:
             occasions.welcome(News(shop.pk, Mode.LIVE, tuple(lines), THEN))
         counts.append(len(queries))
-    assert counts[0] == counts[1] == 15
+    assert counts[0] == counts[1] == 16
     with scoped_transaction(shop):
         assert Letter.objects.filter(state="waiting").count() == 41

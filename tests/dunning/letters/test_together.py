@@ -83,6 +83,27 @@ def test_the_answer_reaches_letters_that_are_being_written(
     assert fates(workspace) == {"a": fate}
 
 
+def test_who_stops_a_letter_and_writes_another_does_not_wait_for_who_answers_and_waits_for_him(
+    workspace: Workspace,
+) -> None:
+    """As a payment does: the reminder is not wanted any more, and thanks are."""
+    CustomerFactory(workspace=workspace, mode=Mode.LIVE, stripe_id="cus_ada", email="ada@example.com")
+    put(workspace, ask(workspace, "reminder"), ask(workspace, "other"))
+
+    def pay() -> None:
+        with scoped_transaction(workspace):
+            outbox.stop_keys(workspace.pk, Mode.LIVE, ["reminder"], "Paid meanwhile", THEN)
+            outbox.write([ask(workspace, "thanks")], THEN)
+
+    def answer() -> None:
+        with scoped_transaction(workspace):
+            outbox.answer(workspace.pk, Mode.LIVE, wanted=False, by="o@example.com", now=THEN)
+
+    overlap(pay, "dunning_letter", answer)
+    refused = ("skipped", outbox.REFUSED)
+    assert fates(workspace) == {"reminder": ("skipped", "Paid meanwhile"), "other": refused, "thanks": refused}
+
+
 def test_who_settles_a_letter_does_not_wait_for_others_that_somebody_changes(
     workspace: Workspace, ada: Any, settings: Any
 ) -> None:
