@@ -283,7 +283,10 @@ def _put_off(row: Delivery, channel: Channel, outcome: Passing, now: datetime) -
 
 
 def _break(channel: Channel, reason: str, now: datetime) -> None:
-    """Mark a channel as broken; what waits for it is held. Somebody is told by mail: `notices`."""
+    """Mark a channel as broken; what waits for it is held. Somebody is told by mail: `notices`. Of one that was removed
+    meanwhile nobody needs to know, and nothing would ever end its outage."""
+    if channel.removed_at is not None:
+        return
     if channel.state != ChannelState.BROKEN:
         channel.since, channel.told_at = now, None
     channel.state, channel.reason, channel.next_send_at = ChannelState.BROKEN, reason, None

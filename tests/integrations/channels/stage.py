@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -50,16 +50,21 @@ def telegram_error(code: int, description: str, **parameters: Any) -> Reply:
 
 
 class Provider:
-    """A peer that is Slack and Telegram at once. `replies` are used up in turn; then it says that all is well."""
+    """A peer that is Slack and Telegram at once. `replies` are used up in turn; then it says that all is well.
+
+    `meanwhile` happens before each answer, in a thread of its own.
+    """
 
     def __init__(self) -> None:
         self.replies: list[Reply] = []
+        self.meanwhile: Callable[[], None] = lambda: None
         self.hang = 0.0
         self.peer = Peer(self._answer)
 
     def _answer(self, asked: Asked) -> Reply:
         if self.hang:
             time.sleep(self.hang)
+        self.meanwhile()
         if self.replies:
             return self.replies.pop(0)
         if asked.path.startswith("/services/"):

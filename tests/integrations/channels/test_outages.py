@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from integrations.channels import outbox, roster
 from integrations.channels.outages import Outage, outages_between
@@ -86,3 +86,18 @@ def test_a_test_that_arrives_ends_it(workspace: Workspace, slack: Channel, outsi
             row = outbox.put_test(fresh(slack), HELLO, "test", at(9))
         send_now(row, Hands(at(9)).clock)
     assert [(one.starts, one.ends) for one in outages(workspace)] == [(at(1), at(9))]
+
+
+def test_a_channel_that_is_removed_while_its_provider_refuses_is_not_broken(
+    workspace: Workspace, slack: Channel, outside: Provider
+) -> None:
+    def remove() -> None:
+        with scope(workspace):
+            roster.remove(slack, at(2))
+        connection.close()
+
+    outside.meanwhile, outside.replies = remove, [slack_error("is_archived")]
+    say(workspace, slack, at=at(1))
+    go(slack, Hands(at(1)))
+    assert outages(workspace) == []
+    assert (fresh(slack).state, fresh(slack).removed_at) == ("ok", at(2))
