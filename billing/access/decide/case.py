@@ -1,62 +1,18 @@
-"""What a customer may use, since when and because of what: a function of their subscriptions' versions. Pure.
-
-The rules, in the order in which they apply:
-
-* a subscription that is `active`, `trialing` or `past_due` gives the tiers of its prices; `past_due` for as long as the
-  policy says. Collection paused with `void` gives nothing: to Stripe that means that the service is not provided, while
-  its other two ways of pausing mean that it goes on;
-* every other status gives the free tier of the policy, or nothing;
-* of several subscriptions and items the better counts: the highest tier, each feature at its best. Seats that a tier
-  includes do not add up, seats bought by quantity do; the larger of the two counts;
-* a price that nobody has mapped gives nothing, and is named;
-* a subscription that dunning holds back gives nothing from then on, until its invoice is paid (of one that was written
-  off: until a later one is); others still do;
-* an override adds to this, or stands instead of it.
-
-Since the versions are the same whatever order events arrived in, so is the answer.
-"""
+"""One customer's subscriptions, overrides and holds: what they give at any instant, and what brought that about."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final, NamedTuple
 
-from .rules import Resolution, Rules
-from .tiers import Gate, TierTerms, better_features, more_seats
+from ..rules import Resolution, Rules
+from ..tiers import TierTerms, better_features, more_seats
+from .terms import GIVING, Given, Hold, Override, Reason, Step
 
 DAY: Final = 86_400
-_GIVING: Final = frozenset({"active", "trialing", "past_due"})
-_NOT_PROVIDED: Final = "void"
-
-
-class Reason(StrEnum):
-    """Why access is as it is; the first three are those of a subscription that gives it.
-
-    `unknown`: a status that is new to us, or a customer of whom nothing is known.
-    """
-
-    ACTIVE = "active"
-    TRIALING = "trialing"
-    PAST_DUE = "past_due"
-    OVERRIDE = "override"
-    UNMAPPED = "unmapped"
-    ADD_ON = "add_on"
-    GRACE_OVER = "grace_over"
-    DUNNING = "dunning"
-    UNPAID = "unpaid"
-    PAUSED = "paused"
-    INCOMPLETE = "incomplete"
-    ENDED = "ended"
-    NO_SUBSCRIPTION = "no_subscription"
-    UNKNOWN = "unknown"
-
-
-PAID_FOR: Final = frozenset({Reason.ACTIVE, Reason.TRIALING, Reason.PAST_DUE})
 _FALLEN: Final = {
-    **dict.fromkeys(_GIVING, Reason.PAUSED),  # its collection is paused
+    **dict.fromkeys(GIVING, Reason.PAUSED),  # its collection is paused
     "unpaid": Reason.UNPAID,
     "paused": Reason.PAUSED,
     "incomplete": Reason.INCOMPLETE,
@@ -65,83 +21,9 @@ _FALLEN: Final = {
 }
 
 
-class Step(NamedTuple):
-    """A subscription from `second` (unix) on, until its next step; `items` are (price, quantity)."""
+class Found(NamedTuple):
+    """What may be used at an instant, and what it rests on."""
 
-    second: int
-    event_id: str
-    status: str
-    pause: str | None
-    items: tuple[tuple[str, int], ...]
-
-    @property
-    def gives(self) -> bool:
-        return self.status in _GIVING and self.pause != _NOT_PROVIDED
-
-
-class Override(NamedTuple):
-    """An override (models.AccessOverride) from `starts` to `ends` (None: open), unix seconds.
-
-    `revoked`: when somebody ended it, before it would have ended by itself.
-    """
-
-    id: int
-    exactly: bool
-    tier: str | None
-    features: Mapping[str, Gate]
-    seats: int | None
-    starts: int
-    ends: int | None
-    revoked: int | None = None
-
-    @property
-    def decided(self) -> int:
-        """When somebody last decided something about it."""
-        return max(self.starts, self.revoked or self.starts)
-
-
-class Hold(NamedTuple):
-    """A hold (models.AccessHold) from `starts` to `ends` (None: open), unix seconds."""
-
-    subscription: str
-    invoice: str
-    falls_to_free: bool
-    starts: int
-    ends: int | None
-
-    @property
-    def decided(self) -> int:
-        """When it was last decided about, by dunning, a payment or a person."""
-        return max(self.starts, self.ends or self.starts)
-
-    def place(self) -> tuple[str, str, bool, int, bool, int]:
-        """Where it stands among others; one that is open comes after one that ended, also of the same second."""
-        return self.subscription, self.invoice, self.falls_to_free, self.starts, self.ends is None, self.ends or 0
-
-
-class Given(NamedTuple):
-    """What may be used: tier, gates, seats (None = unlimited)."""
-
-    tier: str | None
-    features: dict[str, Gate]
-    seats: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A customer's access; see models.Access. Instants in unix seconds."""
-
-    given: Given
-    reason: Reason
-    since: int
-    cause: str
-    subscription: str | None
-    unmapped: tuple[str, ...]
-    overridden: bool
-    until: int | None
-
-
-class _Found(NamedTuple):
     given: Given
     reason: Reason
     subscription: str | None
@@ -150,70 +32,7 @@ class _Found(NamedTuple):
     rules: tuple[tuple[int, str], ...]  # (changed at, name) of what somebody decided and this rests on
 
 
-def decide(
-    subscriptions: Mapping[str, Sequence[Step]],
-    overrides: Sequence[Override],
-    rules: Rules,
-    now: int,
-    holds: Sequence[Hold] = (),
-) -> Decision | None:
-    """A customer's access at `now` (unix seconds), or at the newest second that anything is known of, if that is later.
-
-    Args:
-        subscriptions: the steps of each, in order of time.
-        overrides: all the customer ever had.
-        holds: all there ever were on these subscriptions.
-
-    Returns:
-        None for a customer who never had a subscription nor an override.
-    """
-    lives = {stripe_id: _changes(steps) for stripe_id, steps in sorted(subscriptions.items()) if steps}
-    ordered = sorted(overrides, key=lambda o: (o.starts, o.id))
-    case = _Case(lives, ordered, rules, sorted((h for h in holds if h.subscription in lives), key=Hold.place))
-    every = case.boundaries()
-    if not every:
-        return None
-    # What was told or decided has happened, though its second may lie a little ahead of `now`: Stripe's clock may be
-    # ahead, and so may another machine's, and who asks may have waited for the lane since. A decision as of before that
-    # would leave out what is decided already, and nothing would bring it up again.
-    told = [life[-1].second for life in lives.values()]
-    at = max([now, *told, *(override.decided for override in ordered), *(hold.decided for hold in case.holds)])
-    past = [second for second in every if second <= at]
-    if not past:
-        return None
-    found = case.at(at)
-    began = past[-1]
-    for second in reversed(past):
-        if case.at(second).given != found.given:
-            break
-        began = second
-    since, cause = began, case.cause(began)
-    if found.rules and (latest := max(found.rules))[0] > since:
-        since, cause = latest
-    until = min((second for second in case.own_boundaries() if second > at), default=None)
-    return Decision(
-        found.given,
-        found.reason,
-        since,
-        cause,
-        found.subscription,
-        found.unmapped,
-        found.override is not None,
-        until,
-    )
-
-
-def _changes(steps: Iterable[Step]) -> list[Step]:
-    """One step per second, the last one of it, and only those that differ from the one before."""
-    last_of_second = {step.second: step for step in steps}
-    kept: list[Step] = []
-    for step in last_of_second.values():
-        if not kept or kept[-1][2:] != step[2:]:
-            kept.append(step)
-    return kept
-
-
-class _Case:
+class Case:
     """One customer's subscriptions, overrides and holds under the rules."""
 
     def __init__(
@@ -255,7 +74,7 @@ class _Case:
         over = next((o for o in reversed(self.overrides) if second in (o.ends, o.starts)), None)
         return f"override:{over.id}" if over else ""
 
-    def at(self, second: int) -> _Found:
+    def at(self, second: int) -> Found:
         """What may be used at an instant."""
         now = {stripe_id: step for stripe_id in self.lives if (step := self._step(stripe_id, second)) is not None}
         paid = self._paid(now, second)
@@ -278,7 +97,7 @@ class _Case:
                 if began is not None:
                     yield (stripe_id, step.second), (began.second + days * DAY, began.event_id)
 
-    def _paid(self, now: Mapping[str, Step], second: int) -> _Found:
+    def _paid(self, now: Mapping[str, Step], second: int) -> Found:
         giving, fallen = [], []
         held = {hold.subscription: hold for hold in self.holds if _holds(hold, second)}
         for stripe_id, step in now.items():
@@ -299,7 +118,7 @@ class _Case:
             stripe_id, step, tier = best
             bought = self._bought(lines, resolved)
             told = [what for _, _, price, _ in lines if (what := resolved[price]).tier == tier.key]
-            return _Found(
+            return Found(
                 Given(tier.key, better_features(*(t.features for t, _ in bought)), _seats(bought)),
                 Reason(step.status),
                 stripe_id,
@@ -344,12 +163,12 @@ class _Case:
         unmapped: tuple[str, ...],
         touched: Iterable[tuple[int, str]],
         tier: TierTerms | None,
-    ) -> _Found:
+    ) -> Found:
         changed = self.rules.policy_changed_at
         rules = (*touched, *([(changed, "policy")] if changed else []), *_tier_touched(tier))
-        return _Found(given_by(tier), reason, stripe_id, unmapped, None, rules)
+        return Found(given_by(tier), reason, stripe_id, unmapped, None, rules)
 
-    def _overridden(self, paid: _Found, override: Override) -> _Found:
+    def _overridden(self, paid: Found, override: Override) -> Found:
         tier = self.rules.tiers.get(override.tier or "")
         if override.exactly:
             given = Given(
