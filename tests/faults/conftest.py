@@ -7,7 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
+from tests.integrations.peers import Peer
+from tests.smtp import mail_server
+
 from .burst import Burst
+from .outside import Outside, well
 from .stage import Stage, until
 from .tenants import Outcome, Tenant, all_done, differences, in_peace, true_mrr
 from .trace import Step, steps, trespasses
@@ -17,8 +21,10 @@ Check = Callable[[Sequence[Burst], Sequence[Tenant]], list[Step]]
 
 @pytest.fixture(scope="session")
 def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """The servers, before any of our programs runs."""
-    with Stage(tmp_path_factory.mktemp("faults")) as stage:
+    """The servers, before any of our programs runs, and whom these write to."""
+    folder = tmp_path_factory.mktemp("faults")
+    with Peer(well) as messengers, mail_server() as post, Stage(folder, messengers.url, post.url) as stage:
+        stage.outside = Outside(messengers, post)
         yield stage
 
 
@@ -40,6 +46,18 @@ def stage(theatre: Stage, peace: Outcome, django_db_blocker: DjangoDbBlocker) ->
     theatre.start_programs()
     with django_db_blocker.unblock(), theatre.inside():
         yield theatre
+
+
+@pytest.fixture
+def outside(stage: Stage) -> Iterator[Outside]:
+    """Slack, Telegram and the mail server, which have heard of nothing and take everything."""
+    found = stage.outside
+    assert found is not None
+    found.messengers.asked.clear()
+    found.post.mails.clear()
+    yield found
+    found.messengers.answer = well
+    found.post.answers.set()
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from pqintel.embedded.processes import Process, last_lines
 from pqintel.embedded.run import CELERY, PYTHON
 from pqintel.embedded.valkey import EmbeddedValkey
 
+from .outside import Outside
 from .trace import INSTALL
 
 NOBODY = f"http://{LOOPBACK}:9"
@@ -118,9 +119,12 @@ def children(pid: int) -> list[int]:
 
 
 class Stage:
-    """Use as a context manager. Starts the servers and migrates; programs are started by whoever needs them."""
+    """Use as a context manager. Starts the servers and migrates; programs are started by whoever needs them.
 
-    def __init__(self, folder: Path) -> None:
+    They find Slack and Telegram at `messengers` and the mail server at `mail` (none: they write files).
+    """
+
+    def __init__(self, folder: Path, messengers: str = NOBODY, mail: str = "") -> None:
         self.home = Home(folder)
         self.port = free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"
@@ -130,8 +134,8 @@ class Stage:
         self.worker = Program(self, "worker", [*WORKER, "--concurrency", "2"])
         self.beat = Program(self, "beat", BEAT)
         self.programs = [self.web, self.worker, self.beat]
-        self.stripe_api = self.messengers = NOBODY
-        self.mail = ""
+        self.stripe_api, self.messengers, self.mail = NOBODY, messengers, mail
+        self.outside: Outside | None = None
 
     def __enter__(self) -> Self:
         self.leash = Leash()
@@ -197,15 +201,15 @@ class Stage:
             self._new_worker()
 
     @contextmanager
-    def writing_to(self, url: str, mail: str = "") -> Iterator[None]:
-        """A worker that finds Slack and Telegram at this URL and its mail server at `mail` (none: it writes files), for
-        the length of the block."""
+    def writing_to(self, url: str, mail: str) -> Iterator[None]:
+        """A worker that finds Slack and Telegram at this URL and its mail server at `mail`, while the block lasts."""
+        before = self.messengers, self.mail
         self.messengers, self.mail = url, mail
         try:
             self._new_worker()
             yield
         finally:
-            self.messengers, self.mail = NOBODY, ""
+            self.messengers, self.mail = before
             self._new_worker()
 
     def _new_worker(self) -> None:

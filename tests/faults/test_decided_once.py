@@ -5,7 +5,6 @@ Each company has the same to decide as one to which nothing happens; so what mus
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,20 +16,19 @@ from celery import current_app
 
 from integrations.channels import Message
 from integrations.channels.sending import DIED_TWICE
-from integrations.channels.transports.slack import Webhook
+from integrations.channels.transports.email import Email
 from integrations.models import Delivery
 from pqintel.queue import RUNG
 from pqintel.workspaces.actions.workspaces import delete_workspace
 from tests.decisions import Company, differences
-from tests.integrations.channels.stage import OK_HOOK
-from tests.integrations.peers import Peer
-from tests.smtp import mail_server
 
 from .nemesis import blocked, frozen, held_up
+from .outside import Outside
 from .stage import BEAT, Stage, scaled, until
 
 NOW = datetime.now(UTC)
-Made = Callable[[Callable[[Company], object]], Company]
+TEAM = "team@example.com"
+Made = Callable[..., Company]
 
 
 @pytest.fixture
@@ -38,9 +36,9 @@ def made(stage: Stage) -> Iterator[Made]:
     """Makes companies while no worker moves; they are gone afterwards."""
     companies: list[Company] = []
 
-    def make(furnish: Callable[[Company], object]) -> Company:
+    def make(furnish: Callable[[Company], object], **channel: str) -> Company:
         with frozen(stage.worker.pid, *stage.worker.children()):
-            company = Company(NOW)
+            company = Company(NOW, **channel)
             furnish(company)
         companies.append(company)
         return company
@@ -98,24 +96,21 @@ def test_who_decides_is_killed_in_the_middle_and_everything_is_decided_once(
     assert company.undecided() == 0
 
 
-def test_workers_die_again_and_again_while_everything_is_decided_and_sent(stage: Stage, made: Made) -> None:
+def test_workers_die_again_and_again_while_everything_is_decided_and_sent(
+    stage: Stage, made: Made, outside: Outside
+) -> None:
     """With two beats as well. What is due when is brought nearer, so that it all happens at once."""
 
     def furnish(company: Company) -> None:
         company.news().due().over_thresholds().summary()
 
     expected = in_peace(stage, furnish)
-    with (
-        Peer(lambda _: OK_HOOK) as slack,
-        mail_server() as post,
-        stage.writing_to(slack.url, post.url),
-        stage.another("another-beat", BEAT),
-    ):
-        company = made(furnish)
+    with stage.another("another-beat", BEAT):
+        company = made(furnish, kind="email", target=TEAM)
         for _ in range(scaled(2)):
-            heard = len(slack.asked) + len(post.mails)
+            heard = outside.heard
             ring_all(stage, company)
-            until("somebody hears of something", lambda: len(slack.asked) + len(post.mails) > heard + 2)  # noqa: B023
+            until("some messages have come", lambda: outside.heard > heard + 2)  # noqa: B023
             stage.worker.kill()
             stage.worker.start()
         ring_all(stage, company)
@@ -125,42 +120,43 @@ def test_workers_die_again_and_again_while_everything_is_decided_and_sent(stage:
     assert differences(company.decided(), expected) == {}
     for sent in company.letters():
         assert (sent.state, sent.reason) in (("sent", ""), ("failed", DIED_TWICE))
-        arrived = sum(mail["Message-ID"] == sent.message_id for mail in post.mails)
+        arrived = sum(mail["Message-ID"] == sent.message_id for mail in outside.post.mails)
         assert arrived in ((1, 2) if sent.possible_duplicate else (1,))
-    said = Counter(json.loads(asked.body)["text"] for asked in slack.asked)
-    for text, rows in groupby(sorted(company.messages(), key=text_of), key=text_of):
+    said = Counter(str(mail["Subject"]) for mail in outside.post.mails if mail["To"] == TEAM)
+    for subject, rows in groupby(sorted(company.messages(), key=subject_of), key=subject_of):
         some = list(rows)
         assert {(row.state, row.reason) for row in some} <= {("sent", ""), ("failed", DIED_TWICE)}
-        assert len(some) <= said.pop(text) <= len(some) + sum(row.possible_duplicate for row in some)
+        assert len(some) <= said.pop(subject) <= len(some) + sum(row.possible_duplicate for row in some)
     assert said == {}
 
 
-def test_a_letter_whose_sender_dies_between_the_servers_word_and_noting_it(stage: Stage, made: Made) -> None:
-    with mail_server() as post, stage.writing_to(stage.messengers, post.url):
-        post.answers.clear()
-        company = made(Company.due)
-        ring(stage, "dunning.tasks.run_cases", company.lane)
-        until("a letter is at the mail server", lambda: post.mails)
-        with held_up(stage, "dunning_letter") as database:
-            post.answers.set()
-            until("the sender is about to note it", lambda: blocked(database, "dunning_letter"))
-            stage.worker.kill()
-        assert fates(company) == [("waiting", 0, False), ("waiting", 0, False), ("waiting", 1, False)]
-        stage.worker.start()
-        until("all are sent", lambda: {state for state, *_ in fates(company)} == {"sent"})
-        assert fates(company) == [("sent", 1, False), ("sent", 1, False), ("sent", 2, True)]
-        ids = {one.message_id: one.possible_duplicate for one in company.letters()}
-        arrived = Counter(str(mail["Message-ID"]) for mail in post.mails)
-        assert arrived == {name: 2 if twice else 1 for name, twice in ids.items()}
+def test_a_letter_whose_sender_dies_between_the_servers_word_and_noting_it(
+    stage: Stage, made: Made, outside: Outside
+) -> None:
+    outside.post.answers.clear()
+    company = made(Company.due)
+    ring(stage, "dunning.tasks.run_cases", company.lane)
+    until("a letter is at the mail server", lambda: outside.post.mails)
+    with held_up(stage, "dunning_letter") as database:
+        outside.post.answers.set()
+        until("the sender is about to note it", lambda: blocked(database, "dunning_letter"))
+        stage.worker.kill()
+    assert fates(company) == [("waiting", 0, False), ("waiting", 0, False), ("waiting", 1, False)]
+    stage.worker.start()
+    until("all are sent", lambda: {state for state, *_ in fates(company)} == {"sent"})
+    assert fates(company) == [("sent", 1, False), ("sent", 1, False), ("sent", 2, True)]
+    ids = {one.message_id: one.possible_duplicate for one in company.letters()}
+    arrived = Counter(str(mail["Message-ID"]) for mail in outside.post.mails)
+    assert arrived == {name: 2 if twice else 1 for name, twice in ids.items()}
 
 
 def fates(company: Company) -> list[tuple[str, int, bool]]:
     return sorted((row.state, row.tries, row.possible_duplicate) for row in company.letters())
 
 
-def text_of(row: Delivery) -> str:
-    """A message as Slack gets it."""
-    return str(Webhook().render(Message.of(row.message))["text"])
+def subject_of(row: Delivery) -> str:
+    """A message's subject as it is mailed to the team."""
+    return str(Email().render(Message.of(row.message))["subject"])
 
 
 def in_hands(stage: Stage) -> int:

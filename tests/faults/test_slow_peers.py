@@ -23,12 +23,13 @@ from tests.decisions import Company
 from tests.dunning.letters.stage import ask, letters, put
 from tests.factories import ChannelFactory, CustomerFactory, MembershipFactory, WorkspaceFactory
 from tests.factories_letters import LetterPolicyFactory
-from tests.integrations.channels.stage import OK_HOOK, OK_TELEGRAM, hook_error, say, telegram_error
+from tests.integrations.channels.stage import hook_error, say, telegram_error
 from tests.integrations.peers import Asked, Peer, Reply
 from tests.smtp import mail_server
 
 from .burst import Burst
 from .conftest import Check
+from .outside import Outside, place_of, well
 from .stage import BEAT, Program, Stage, until
 from .tenants import new_tenants
 
@@ -64,12 +65,6 @@ def telegram(workspace: Workspace, chat: int) -> Channel:
     return channel
 
 
-def place_of(asked: Asked) -> str:
-    """The name of a webhook, or the id of a chat."""
-    found = asked.path.rpartition("/")[2].rstrip("x")
-    return str(json.loads(asked.body)["chat_id"]) if found == "sendMessage" else found
-
-
 def history(channel: Channel) -> list[tuple[str, int, str, bool]]:
     """What the page of deliveries says: state, tries, detail, whether it may be there twice."""
     with scoped_transaction(channel.workspace_id):
@@ -89,7 +84,9 @@ def bring_nearer(channel: Channel) -> None:
         Delivery.objects.filter(channel=channel, state="waiting").update(next_attempt_at=now)
 
 
-def test_while_all_of_slack_hangs_nobody_else_waits(stage: Stage, check: Check, workspaces: Places) -> None:
+def test_while_all_of_slack_hangs_nobody_else_waits(
+    stage: Stage, check: Check, workspaces: Places, outside: Outside
+) -> None:
     """Six channels at Slack that hangs, and a worker of two processes: one of them is always there for all others."""
     answers_again = threading.Event()
     tenants = new_tenants(2)
@@ -97,28 +94,27 @@ def test_while_all_of_slack_hangs_nobody_else_waits(stage: Stage, check: Check, 
     elsewhere = [telegram(workspaces(), number) for number in range(1, 21)]
 
     def answer(asked: Asked) -> Reply:
-        if not asked.path.startswith("/services/"):
-            return OK_TELEGRAM
-        answers_again.wait(60)
-        return OK_HOOK
+        if asked.path.startswith("/services/"):
+            answers_again.wait(60)
+        return well(asked)
 
-    with Peer(answer) as outside, stage.writing_to(outside.url):
-        for channel in at_slack:
-            told(channel)
-        until("Slack is asked and says nothing", lambda: outside.asked)
-        for channel in elsewhere:
-            told(channel)
-        with Burst(stage, tenants) as burst:
-            until("all others have their messages", lambda: all(state_of(one) == "sent" for one in elsewhere))
-        check([burst], tenants)
-        assert set(burst.statuses()) == {200}
-        at_once = [asked for asked in outside.asked if asked.path.startswith("/services/")]
-        assert {state_of(channel) for channel in at_slack} == {"waiting"}
-        answers_again.set()
-        for channel in at_slack:
-            bring_nearer(channel)
-        until("Slack has its messages as well", lambda: all(state_of(one) == "sent" for one in at_slack))
-    assert len(at_once) <= 3, "the others have waited for one hanging request after the other"
+    outside.messengers.answer = answer
+    for channel in at_slack:
+        told(channel)
+    until("Slack is asked and says nothing", lambda: outside.messengers.asked)
+    for channel in elsewhere:
+        told(channel)
+    with Burst(stage, tenants) as burst:
+        until("all others have their messages", lambda: all(state_of(one) == "sent" for one in elsewhere))
+    check([burst], tenants)
+    assert set(burst.statuses()) == {200}
+    hanging = [asked for asked in outside.messengers.asked if asked.path.startswith("/services/")]
+    assert len(hanging) <= 3, "the others have waited for one hanging request after the other"
+    assert {state_of(channel) for channel in at_slack} == {"waiting"}
+    answers_again.set()
+    for channel in at_slack:
+        bring_nearer(channel)
+    until("Slack has its messages as well", lambda: all(state_of(one) == "sent" for one in at_slack))
 
 
 def state_of(channel: Channel) -> str:
@@ -148,7 +144,7 @@ def test_each_trouble_is_told_holds_up_nobody_and_ends_with_the_message(stage: S
         replies = refuses.get(place_of(asked))
         if replies:
             return replies.pop()
-        return OK_HOOK if asked.path.startswith("/services/") else OK_TELEGRAM
+        return well(asked)
 
     troubled = {
         name: telegram(workspaces(), int(name)) if name.lstrip("-").isdigit() else slack(workspaces(), name)
@@ -160,7 +156,7 @@ def test_each_trouble_is_told_holds_up_nobody_and_ends_with_the_message(stage: S
     CustomerFactory(workspace=writes, mode=Mode.LIVE, stripe_id="cus_ada", email="ada@example.com")
     others = [slack(workspaces(), f"other{number}") for number in range(20)]
     port = free_port()
-    with Peer(answer) as outside, stage.writing_to(outside.url, f"smtp://127.0.0.1:{port}"):
+    with Peer(answer) as messengers, stage.writing_to(messengers.url, f"smtp://127.0.0.1:{port}"):
         for channel in (*troubled.values(), mailed, *others):
             told(channel)
         put(writes, ask(writes, kind=LetterKind.GOODBYE), at=datetime.now(UTC))
@@ -169,7 +165,7 @@ def test_each_trouble_is_told_holds_up_nobody_and_ends_with_the_message(stage: S
             "everybody was tried", lambda: all(line[1] for one in (*troubled.values(), mailed) for line in history(one))
         )
         until("the letter was tried", lambda: letters(writes)[0].tries)
-        asked = [place_of(one) for one in outside.asked]
+        asked = [place_of(one) for one in messengers.asked]
         for name, (_, state, detail) in TROUBLES.items():
             (line,) = history(troubled[name])
             assert (line[0], line[2], line[3]) == (state, detail, False)
@@ -214,23 +210,18 @@ def every_second(*jobs: str) -> Iterator[None]:
         PeriodicTasks.update_changed()
 
 
-def test_two_beats_bring_a_summary_and_an_alert_to_slack_once(stage: Stage) -> None:
+def test_two_beats_bring_a_summary_and_an_alert_to_slack_once(stage: Stage, outside: Outside) -> None:
     company = Company(datetime.now(UTC)).over_thresholds().summary()
 
     def beaten(beat: Program) -> int:
         return stage.home.log(beat.name).read_text().count("sweep-digests")
 
-    with (
-        Peer(lambda _: OK_HOOK) as outside,
-        stage.writing_to(outside.url),
-        stage.another("one-more-beat", BEAT) as second,
-        every_second("sweep-digests", "sweep-rules"),
-    ):
-        until("all have arrived", lambda: len(outside.asked) >= 3)
+    with stage.another("one-more-beat", BEAT) as second, every_second("sweep-digests", "sweep-rules"):
+        until("all have arrived", lambda: len(outside.messengers.asked) >= 3)
         counts = [(beat, beaten(beat)) for beat in (stage.beat, second)]
-        until("both have beaten again", lambda: all(beaten(beat) > count + 2 for beat, count in counts))
-    titles = sorted(json.loads(asked.body)["text"] for asked in outside.asked)
-    assert titles[1:] == ["Warning: 3 payments failed within an hour", "Warning: 4 payments failed within an hour"]
+        until("both have beaten again", lambda: all(beaten(beat) > count + 1 for beat, count in counts))
+    titles = sorted(json.loads(asked.body)["text"] for asked in outside.messengers.asked)
     assert titles[0].startswith("Acme, ")
+    assert titles[1:] == ["Warning: 3 payments failed within an hour", "Warning: 4 payments failed within an hour"]
     assert company.waiting() == 0
     delete_workspace(company.workspace)
