@@ -55,6 +55,16 @@ def until(what: str, holds: Callable[[], object], seconds: float = DEADLINE) -> 
     return time.monotonic() - began
 
 
+def within(seconds: float, holds: Callable[[], object]) -> bool:
+    """Whether something holds within so many seconds; waits no longer than it must."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
 class Program:
     """One of our programs: started, ended, killed and started again by the test, in a process group of its own."""
 
