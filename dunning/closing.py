@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from billing.actions.access.holding import lift
 
-from . import mailing, telling
+from . import letters, mailing, telling
 from .cases import ENDS, Desk, Move
 from .known import Known
 from .letters import LetterKind
@@ -48,8 +48,9 @@ def close(
 ) -> None:
     """End cases. A fixed number of statements, however many there are; none where there are none.
 
-    Whoever was written to gets a letter once they have paid; the team hears of it where it was told of the trouble.
-    Access that is held back by decision of ours comes back; where the invoice was paid, billing has given it back.
+    Whoever was written to, or lost access, gets a letter once they have paid; the team hears of it where it was told of
+    the trouble. Access that is held back by decision of ours comes back; where the invoice was paid, billing has
+    given it back.
 
     Args:
         late: invoices of which this was learnt too late to disturb anybody with it.
@@ -78,7 +79,7 @@ def _say_recovered(
     if not noticed:
         return
     words = words_for(desk.workspace_id, desk.mode, noticed)
-    written = [case for case in noticed if case.last_letter_at]
+    written = _written_to(desk, [case for case in noticed if case.last_letter_at])
     of_customer: dict[str, list[Case]] = defaultdict(list)
     for case in sorted(written, key=lambda case: (case.opened_at, case.invoice)):
         of_customer[case.customer].append(case)
@@ -92,3 +93,20 @@ def _say_recovered(
     for case in told:
         if case.invoice in keys:
             desk.note(case, EntryKind.TOLD, "The team was told of the payment.", key=keys[case.invoice])
+
+
+def _written_to(desk: Desk, cases: Sequence[Case]) -> list[Case]:
+    """Those of some cases with letters whose customers know of the trouble: a letter may never have gone out, because
+    the mail server was down or nobody had answered whether there are to be any. One query, none for no cases."""
+    if not cases:
+        return []
+    customers, invoices = {case.customer for case in cases}, {case.invoice for case in cases}
+    asked = letters.asked_for(desk.workspace_id, desk.mode, customers, invoices, under_way=True)
+    found = []
+    for case in cases:
+        if case.invoice in asked or case.downgraded_at:
+            found.append(case)
+        else:
+            name = mailing.NAMES[LetterKind.RECOVERED]
+            desk.note(case, EntryKind.SKIPPED, f"{name}: skipped, no letter had gone out.")
+    return found

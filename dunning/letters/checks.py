@@ -10,10 +10,12 @@ from billing.models import Invoice, Subscription
 from billing.modes import Mode
 from billing.owed import Debt, DebtState, debts
 from dunning.cards.standing import why_no_letter
-from dunning.models import Letter, LetterKind
+from dunning.models import Case, Letter, LetterKind
 from dunning.wording import amounts, listed
 
+from .heard import asked_for
 from .kinds import CHASING
+from .switch import why_off
 
 MEANWHILE: Final = {
     DebtState.PAID: "Paid meanwhile",
@@ -27,6 +29,7 @@ MEANWHILE: Final = {
 GIVEN_BACK: Final = "Access was given back meanwhile"
 SUBSCRIBED: Final = "There is a subscription by now"
 OVER: Final = "The subscription is over already"
+NEVER_ASKED: Final = "No letter that asks for the payment had gone out"
 RUNNING: Final = ("active", "trialing", "past_due")
 """Statuses of a subscription that its customer has begun to use."""
 
@@ -35,16 +38,18 @@ def refresh(letter: Letter) -> str:
     """Bring what a letter says up to date; why it is not wanted any more, or "" where it is. Must run in scope.
 
     A letter that asks for several invoices asks for those that are still owed, under the newest pages of Stripe's.
-    Changes the letter in memory alone. Three queries at most, seven for one about a card.
+    Changes the letter in memory alone. Five queries at most, seven for one about a card.
     """
     if letter.kind in CHASING and letter.invoices:
-        return _refresh_debts(letter)
+        return why_off(letter) or _refresh_debts(letter)
     if letter.kind == LetterKind.ONBOARDING_FOLLOWUP and has_subscription(letter):
         return SUBSCRIBED
     if letter.kind == LetterKind.WELCOME and not has_subscription(letter):
         return OVER
     if letter.kind == LetterKind.CARD_EXPIRING:
         return why_no_letter(letter)
+    if letter.kind == LetterKind.RECOVERED and letter.invoices and not _knows_of_debt(letter):
+        return NEVER_ASKED
     return ""
 
 
@@ -52,6 +57,14 @@ def has_subscription(letter: Letter) -> bool:
     """Whether the letter's customer has a subscription that runs."""
     rows = Subscription.objects.filter(workspace_id=letter.workspace_id, mode=letter.mode, customer=letter.customer)
     return rows.filter(status__in=RUNNING).exists()
+
+
+def _knows_of_debt(letter: Letter) -> bool:
+    """Whether the customer was written to about one of the invoices, or lost access because of it."""
+    if asked_for(letter.workspace_id, Mode(letter.mode), [letter.customer], letter.invoices):
+        return True
+    cases = Case.objects.filter(workspace_id=letter.workspace_id, mode=letter.mode, invoice__in=letter.invoices)
+    return cases.exclude(downgraded_at=None).exists()
 
 
 def _refresh_debts(letter: Letter) -> str:

@@ -26,7 +26,10 @@ _SALT: Final = "dunning.letters: an address wants no more letters"
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """What goes out: the letter, `heading` above it, and below it where to unsubscribe ("": there is no need)."""
+    """What goes out: the letter, `heading` above it, and below it where to unsubscribe ("": there is no need).
+
+    `heading` is there on copies alone, which go to the workspace's own people.
+    """
 
     sender: str
     reply_to: str
@@ -82,7 +85,8 @@ def owners_of(workspace_id: int) -> tuple[str, ...]:
 def compose(letter: Letter, trial_for: str | None = None) -> Mail:
     """A letter as the mail that would go out now. Four queries at most. Must run in scope.
 
-    Test mode writes to the workspace's owners and says so above the letter. `trial_for`: it is tried out by them.
+    Test mode writes to the workspace's owners and says so above the letter. `trial_for`: it is tried out by them. In
+    such copies the link to unsubscribe is there to be looked at, and mail programs are told of none.
     """
     wording, identity = (
         fill(letter.subject, letter.body, letter.facts, letter.payment_url, letter.pages),
@@ -96,7 +100,7 @@ def compose(letter: Letter, trial_for: str | None = None) -> Mail:
     elif letter.mode == Mode.TEST:
         to, prefix = owners_of(letter.workspace_id), "[Test mode] "
         heading = f"Test mode: in live mode, this letter would have gone to {letter.to}."
-    url = unsubscribe_url(letter) if letter.kind in OPTIONAL else ""
+    url = unsubscribe_url(letter, of_copy=bool(heading)) if letter.kind in OPTIONAL else ""
     subject = f"{prefix}{wording.subject}"[:LONGEST_SUBJECT]
     return Mail(identity.header, identity.reply_to, to, subject, heading, wording, url)
 
@@ -107,7 +111,7 @@ def message_of(mail: Mail, name: str, message_id: str) -> EmailMultiAlternatives
     `name` is the workspace's, above its HTML.
     """
     headers = {"Message-ID": message_id, "Auto-Submitted": "auto-generated"}
-    if mail.unsubscribe_url:
+    if mail.unsubscribe_url and not mail.heading:
         headers["List-Unsubscribe"] = f"<{mail.unsubscribe_url}>"
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     words = {"mail": mail, "name": name}
@@ -126,16 +130,24 @@ def message_of(mail: Mail, name: str, message_id: str) -> EmailMultiAlternatives
 # Unsubscribing -------------------------------------------------------------------------------------------------------
 
 
-def unsubscribe_url(letter: Letter) -> str:
-    """Where the customer of a letter says that they want no more of such. Signed, and good for as long as our key."""
-    token = signing.dumps([letter.workspace_id, str(letter.mode), letter.to.lower()], salt=_SALT, compress=True)
+def unsubscribe_url(letter: Letter, *, of_copy: bool = False) -> str:
+    """Where the customer of a letter says that they want no more of such. Signed, and good for as long as our key.
+
+    Args:
+        of_copy: the letter goes to the workspace's own people, who cannot say so: the page tells what it would be.
+    """
+    address = "" if of_copy else letter.to.lower()
+    token = signing.dumps([letter.workspace_id, str(letter.mode), address], salt=_SALT, compress=True)
     return f"{settings.PQ_BASE_URL}{reverse('letters:unsubscribe', args=[token])}"
 
 
 def unsubscriber(token: str) -> tuple[int, Mode, str] | None:
-    """The workspace id, mode and address that a link is about; None where it is none of ours."""
+    """The workspace id, mode and address that a link is about; None where it is none of ours.
+
+    The address is "" where the letter was a copy for the workspace's own people, as all of test mode are.
+    """
     try:
         workspace_id, mode, address = signing.loads(token, salt=_SALT)
     except signing.BadSignature:
         return None
-    return int(workspace_id), Mode(mode), str(address)
+    return int(workspace_id), Mode(mode), "" if mode == Mode.TEST else str(address)

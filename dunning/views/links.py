@@ -21,16 +21,17 @@ from pqintel.workspaces.tenancy import scope, scoped_transaction
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """Where a customer says that they want no more letters, but those about what they owe."""
+    """Where a customer says that they want no more letters, but those about what they owe. From a copy: what it is."""
     found = compose.unsubscriber(token)
     workspace = Workspace.objects.filter(pk=found[0]).first() if found else None
     if found is None or workspace is None:
-        return render(request, "dunning/letters/unsubscribe.html", {"address": ""}, status=404)
+        return render(request, "dunning/letters/unsubscribe.html", {"wrong": True}, status=404)
     _, mode, address = found
-    if request.method == "POST":
+    said = request.method == "POST" and bool(address)
+    if said:
         with scoped_transaction(workspace):
             outbox.unsubscribe(workspace.pk, mode, address, timezone.now())
-    context = {"address": address, "name": "", "done": request.method == "POST"}
+    context = {"address": address, "name": "", "done": said}
     with scoped_transaction(workspace):
         context["name"] = compose.identity_of(workspace.pk).name
     return render(request, "dunning/letters/unsubscribe.html", context)

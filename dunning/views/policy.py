@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from billing.actions.access.proposals import tiers_of
 from billing.modes import Mode
 from billing.names import customer_labels
-from dunning import handling
+from dunning import handling, letters
 from dunning.cards import rounds
 from dunning.cards.page import cards_page
 from dunning.forms import CardNoticeForm, ExclusionForm, PolicyForm, amounts_text
@@ -39,9 +39,13 @@ def show_policy(request: Any, slug: str, mode: Mode) -> HttpResponse:
     channels = list(channels_of(request.workspace).defer("secret"))
     form = PolicyForm(policy, channels, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        changed = {**form.changes, "changed_at": timezone.now(), "changed_by": request.user.email}
-        Policy.objects.update_or_create(workspace=request.workspace, mode=mode, defaults=changed)
-        messages.success(request, "The policy is saved. Cases that run keep the schedule and texts they began with.")
+        now = timezone.now()
+        changed = {**form.changes, "changed_at": now, "changed_by": request.user.email}
+        saved, _ = Policy.objects.update_or_create(workspace=request.workspace, mode=mode, defaults=changed)
+        stopped = 0 if saved.enabled else letters.turn_off(request.workspace.pk, mode, now)
+        withheld = f" {stopped} letter{'' if stopped == 1 else 's'} that waited will not go out." if stopped else ""
+        kept = "The policy is saved. Cases that run keep the schedule and texts they began with."
+        messages.success(request, f"{kept}{withheld}")
         return redirect(PAGE, slug, mode)
     return _page(request, mode, policy, form, _exclusion_form(request, mode))
 

@@ -12,7 +12,7 @@ from django.test import Client
 from billing.modes import Mode
 from dunning import handling
 from dunning.cases import Impossible
-from dunning.models import Case, CaseState, Exclusion, ExclusionKind, Policy
+from dunning.models import Case, CaseState, Exclusion, ExclusionKind, Letter, Policy
 from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.roles import Role
 from pqintel.workspaces.tenancy import scope, scoped_transaction
@@ -318,6 +318,30 @@ def test_the_policy_is_saved_for_one_mode(workspace: Workspace, admin: Client) -
     page = admin.get(f"{URL}policy/").content.decode()
     assert "JPY 70000" in page
     assert 'value="21:30"' in page
+
+
+def test_dunning_turned_off_stops_what_its_schedule_wrote(story: Story, admin: Client) -> None:
+    other = Story(story.workspace, Mode.TEST)
+    for one in (story, other):
+        one.customer("cus_2")
+        one.fail(0, following=4)
+        one.fail(0, "in_2", following=4, customer="cus_2", subscription=None)
+        one.run(3.1)
+    with scope(story.workspace):
+        handling.send_now(story.case("in_2"), ADA, story.at(3.2))
+    off = {name: value for name, value in GOOD.items() if name != "enabled"}
+    answer = admin.post(f"{URL}policy/", off, follow=True)
+    assert "2 letters that waited will not go out." in answer.content.decode()
+    assert story.mails() == [
+        (3.1, "reminder_1", "cus_1", ["in_1"], "skipped"),
+        (3.1, "reminder_1", "cus_2", ["in_2"], "skipped"),
+        (3.2, "reminder_2", "cus_2", ["in_2"], "waiting"),
+    ]
+    with scoped_transaction(story.workspace):
+        reasons = set(Letter.objects.filter(state="skipped").values_list("mode", "reason"))
+    assert reasons == {("live", "Dunning was turned off")}
+    assert [state for *_, state in other.mails()] == ["waiting", "waiting"]
+    assert "that waited" not in admin.post(f"{URL}policy/", off, follow=True).content.decode()
 
 
 @pytest.mark.parametrize(

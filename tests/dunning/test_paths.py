@@ -230,6 +230,47 @@ def test_what_a_person_closes_is_asked_for_no_more_also_together_with_another(
     assert story.mails() == [(3, "reminder_1", "cus_1", [left], "waiting")]
 
 
+def test_who_never_got_a_letter_is_not_thanked_for_the_payment(story: Story) -> None:
+    story.subscription("sub_2")
+    story.fail(0, "in_1", following=4)
+    story.run_until(3.2)
+    story.fail(3.5, "in_2", following=9, amount=2000, subscription="sub_2")
+    story.run(6.5)  # a letter about in_2, and the mail server is away
+    paid = {"react": False, "paid_at": int(story.at(6.6).timestamp())}
+    story.change(6.6, "in_1", "paid", "invoice.paid", **paid)
+    story.change(6.6, "in_2", "paid", "invoice.paid", **paid)
+    story.react()
+    assert story.mails() == [
+        (3, "reminder_1", "cus_1", ["in_1"], "sent"),
+        (6.5, "reminder_1", "cus_1", ["in_2"], "skipped"),
+        (6.6, "recovered", "cus_1", ["in_1"], "waiting"),
+    ]
+    assert story.letter("recovered").facts["amount"] == "$49.00"
+    assert story.timeline("in_2")[-2:] == [
+        "The invoice was paid.",
+        "Letter: the payment was received: skipped, no letter had gone out.",
+    ]
+
+
+def test_held_letters_are_no_reason_for_thanks(workspace: Workspace) -> None:
+    story = Story(workspace, letters_wanted=None)
+    story.fail(0, following=4)
+    story.run_until(3.2)
+    assert story.mails() == [(3, "reminder_1", "cus_1", ["in_1"], "held")]
+    story.pay(3.5)
+    assert story.mails() == [(3, "reminder_1", "cus_1", ["in_1"], "skipped")]
+
+
+def test_whose_access_fell_is_thanked_also_where_no_letter_went_out(story: Story) -> None:
+    story.fail(0, code="stolen_card")
+    for day in (1, 7, 10, 14):
+        story.run(day)  # the mail server is away all the time
+    assert story.cases() == {"in_1": "downgraded"}
+    story.pay(15)
+    assert story.mails()[-1] == (15, "recovered", "cus_1", ["in_1"], "waiting")
+    assert [state for *_, state in story.mails()[:-1]] == ["skipped"] * 4
+
+
 def test_two_invoices_that_are_paid_together_are_thanked_for_once(story: Story) -> None:
     story.subscription("sub_2")
     story.fail(0, "in_1", following=4)

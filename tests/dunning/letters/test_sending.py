@@ -16,9 +16,9 @@ from django.test.utils import CaptureQueriesContext
 
 from billing.lanes import lane_of
 from billing.modes import Mode
-from dunning.letters import LetterKind, answer, outbox, sending
+from dunning.letters import LetterKind, answer, compose, outbox, sending
 from dunning.letters.sending import Visit
-from dunning.models import Letter, LetterPolicy
+from dunning.models import Letter, LetterPolicy, Unsubscribed
 from dunning.tasks import send_letters, sweep_letters
 from integrations.channels.sending import DIED_TWICE
 from pqintel.queue import Work
@@ -36,6 +36,7 @@ from tests.factories import (
     SubscriptionFactory,
     WorkspaceFactory,
 )
+from tests.factories_dunning import CaseEntryFactory, CaseFactory, PolicyFactory
 from tests.factories_letters import (
     LetterFactory,
     LetterPolicyFactory,
@@ -199,6 +200,30 @@ def test_letters_that_are_about_no_payment_can_be_unsubscribed_from(
     }
 
 
+def test_the_link_to_unsubscribe_in_a_copy_of_test_mode_does_nothing(
+    workspace: Workspace, box: Mailbox, client: Any
+) -> None:
+    LetterPolicyFactory(workspace=workspace)
+    CustomerFactory(workspace=workspace, stripe_id="cus_ada", name="Ada", email="ada@example.com")
+    SubscriptionFactory(workspace=workspace, customer="cus_ada", status="active")
+    MembershipFactory(workspace=workspace)
+    put(workspace, ask(workspace, kind=LetterKind.WELCOME, mode=Mode.TEST))
+    assert go(workspace, Hands(), Mode.TEST) == Visit(1)
+    (mail,) = box.mails
+    assert (mail["List-Unsubscribe"], mail["List-Unsubscribe-Post"]) == (None, None)
+    found = re.search(r"https://pq\.example\.com(/letters/unsubscribe/\S+/)", parts(mail)[0])
+    assert found is not None
+    old = compose.unsubscribe_url(letters(workspace)[0])  # as copies had it once, with the customer's address
+    for path in (found[1], old.removeprefix("https://pq.example.com")):
+        for method in (client.get, client.post):
+            answered = method(path)
+            assert answered.status_code == 200
+            assert "This letter was a copy" in answered.content.decode()
+            assert "ada@example.com" not in answered.content.decode()
+    with scoped_transaction(workspace):
+        assert Unsubscribed.objects.count() == 0
+
+
 def test_a_link_to_unsubscribe_that_is_none_of_ours(client: Any, workspace: Workspace) -> None:
     for method in (client.get, client.post):
         answered = method("/letters/unsubscribe/forged/")
@@ -217,14 +242,59 @@ def test_what_is_not_owed_any_more_is_not_asked_for(workspace: Workspace, ada: A
         ask(workspace, "paid", LetterKind.FINAL_WARNING, invoices=("in_paid",)),
         ask(workspace, "void", LetterKind.ACCESS_REDUCED, invoices=("in_void",)),
         ask(workspace, "unknown", invoices=("in_unknown",)),
-        ask(workspace, "thanks", LetterKind.RECOVERED, invoices=("in_paid",)),
     )
-    assert go(workspace, Hands()) == Visit(1)
+    assert go(workspace, Hands()) == Visit(0)
     assert fates(workspace) == {
         "paid": ("skipped", "Paid meanwhile"),
         "void": ("skipped", "Voided meanwhile"),
         "unknown": ("skipped", "Nothing is due any more"),
-        "thanks": ("sent", ""),
+    }
+
+
+def test_only_who_was_asked_for_a_payment_is_thanked_for_it(workspace: Workspace, ada: Any, box: Mailbox) -> None:
+    asked = {"workspace": workspace, "mode": Mode.LIVE, "customer": "cus_ada", "settled_at": THEN}
+    LetterFactory(**asked, dedupe_key="sent:", invoices=["in_asked", "in_other"], state="sent")
+    LetterFactory(**asked, dedupe_key="failed:", invoices=["in_failed"], state="failed")
+    LetterFactory(**asked, dedupe_key="lost:", invoices=["in_lost"], state="skipped", claimed_at=THEN)
+    LetterFactory(**asked, dedupe_key="card:", invoices=["in_unasked"], state="sent", kind=LetterKind.CARD_EXPIRING)
+    LetterFactory(**asked | {"mode": Mode.TEST}, dedupe_key="test:", invoices=["in_unasked"], state="sent")
+    LetterFactory(**asked | {"customer": "cus_bob"}, dedupe_key="bob:", invoices=["in_unasked"], state="sent")
+    LetterFactory(**asked | {"workspace": WorkspaceFactory()}, dedupe_key="x:", invoices=["in_unasked"], state="sent")
+    fell = {"customer": "cus_ada", "state": "recovered", "downgraded_at": THEN, "closed_at": THEN}
+    CaseFactory(workspace=workspace, mode=Mode.LIVE, invoice="in_fell", **fell)
+    CaseFactory(workspace=workspace, mode=Mode.TEST, invoice="in_unasked", **fell)
+    names = ("asked", "failed", "lost", "unasked", "fell")
+    put(workspace, *(ask(workspace, n, LetterKind.RECOVERED, invoices=(f"in_{n}",)) for n in names))
+    assert go(workspace, Hands()) == Visit(2)
+    never = ("skipped", "No letter that asks for the payment had gone out")
+    assert {name: fates(workspace)[name] for name in names} == {
+        "asked": ("sent", ""),
+        "failed": never,
+        "lost": never,
+        "unasked": never,
+        "fell": ("sent", ""),
+    }
+
+
+def test_with_dunning_turned_off_only_what_people_asked_for_goes_out(
+    workspace: Workspace, ada: Any, box: Mailbox
+) -> None:
+    owed(workspace)
+    put(
+        workspace,
+        ask(workspace, "schedule", invoices=("in_1",)),
+        ask(workspace, "person", invoices=("in_1",)),
+        ask(workspace, "welcome", LetterKind.GOODBYE),
+    )
+    PolicyFactory(workspace=workspace, mode=Mode.LIVE, enabled=False)
+    CaseEntryFactory(workspace=workspace, mode=Mode.LIVE, invoice="in_1", kind="letter", key="schedule", by="")
+    CaseEntryFactory(workspace=workspace, mode=Mode.TEST, invoice="in_1", kind="letter", key="schedule", by="x@y.z")
+    CaseEntryFactory(workspace=workspace, mode=Mode.LIVE, invoice="in_1", kind="letter", key="person", by="x@y.z")
+    assert go(workspace, Hands()) == Visit(2)
+    assert fates(workspace) == {
+        "schedule": ("skipped", "Dunning was turned off"),
+        "person": ("sent", ""),
+        "welcome": ("sent", ""),
     }
 
 
@@ -512,7 +582,7 @@ def test_a_letter_costs_a_known_number_of_statements(workspace: Workspace, ada: 
     ) as queries:
         go(workspace, Hands())
     asked = [q["sql"] for q in queries if not q["sql"].startswith(("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT"))]
-    assert len(asked) == 23
+    assert len(asked) == 24
 
 
 # Tasks and the command -----------------------------------------------------------------------------------------------

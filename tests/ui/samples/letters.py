@@ -141,4 +141,5 @@ def pages() -> Iterator[tuple[str, Page]]:
     about = {"address": "ada@example.com", "name": "Nuts & <Bolts>"}
     yield "unsubscribe", Page("dunning/letters/unsubscribe.html", {**about, "done": False})
     yield "unsubscribe-done", Page("dunning/letters/unsubscribe.html", {**about, "done": True})
-    yield "unsubscribe-wrong", Page("dunning/letters/unsubscribe.html", {"address": ""})
+    yield "unsubscribe-copy", Page("dunning/letters/unsubscribe.html", {**about, "address": "", "done": False})
+    yield "unsubscribe-wrong", Page("dunning/letters/unsubscribe.html", {"wrong": True})
