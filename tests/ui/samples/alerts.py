@@ -114,7 +114,8 @@ def wrong(kind: RuleKind) -> RuleForm:
         "minimums": "a lot",
     }
     form = form_of(kind, [OPS, FINANCE], MultiValueDict({name: [value] for name, value in typed.items()}))
-    form.is_valid()
+    form.speaking.is_valid()
+    form.params.is_valid()
     form.speaking.add_error(None, "There are 50 rules already. Remove one that is not needed.")
     return form
 
