@@ -200,8 +200,8 @@ def _let_pass(rule: Rule, judging: Judging, book: Book) -> Iterable[datetime]:
     """Tell what a burst has left, once its minute is over."""
     state, settings = judging.state(rule), judging.settings(rule, book.place.zone)
     state, decisions = machine.lapse(state, settings, book.now)
-    write_decisions(rule, decisions, {}, judging, book)
-    book.kept.append(Kept.after(rule, state, rule.stepped_at, ""))
+    key = write_decisions(rule, decisions, {}, judging, book)
+    book.kept.append(Kept.after(rule, state, rule.stepped_at, key))
     wake = machine.wakes(state, settings, book.now)
     return [] if wake is None else [wake]
 
@@ -224,7 +224,7 @@ def write_decisions(
         book.note(rule, decision, words, key, _data(decision, happened))
         if decision.said:
             book.say(rule, decision, words, key, judging.channels[rule.pk])
-            cooling = cooling if decision.group else key
+            cooling = key
     return cooling
 
 

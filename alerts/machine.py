@@ -175,10 +175,11 @@ def lapse(state: State, settings: Settings, at: datetime) -> tuple[State, tuple[
     state = replace(state, burst_from=None, burst_said=0, burst_held=0, burst_sums={})
     if not count:
         return state, ()
-    # No cooldown here: what waits belongs to the messages that began it.
+    # It waits for no cooldown, because it belongs to the messages that began one; but it is a message, and begins one.
     if withheld := withheld_by(replace(state, cooling_from=None), settings, end):
         outcome, why = withheld
         return state, (Decision(outcome, end, why, since=since, count=count, sums=sums, group=True),)
+    state = replace(state, cooling_from=end)
     return state, (Decision(Outcome.FIRED, end, said=True, since=since, count=count, sums=sums, group=True),)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -44,8 +45,9 @@ def looks_again(stage: Stage) -> datetime | None:
         return Watch.objects.get(workspace=stage.workspace, mode=stage.mode).next_at
 
 
-def event_rule(stage: Stage) -> Rule:
-    return stage.rule("event", {"kinds": ["invoice.paid"], "minimums": {}, "tier": "", "customer": ""}, **NIGHT)
+def event_rule(stage: Stage, **more: Any) -> Rule:
+    params = {"kinds": ["invoice.paid"], "minimums": {}, "tier": "", "customer": ""}
+    return stage.rule("event", params, **NIGHT, **more)
 
 
 def test_what_still_holds_is_told_when_they_end(stage: Stage) -> None:
@@ -90,6 +92,27 @@ def test_what_happens_in_them_is_told_together_afterwards(stage: Stage) -> None:
         (at(150), "fired"),
         (at(150), "fired"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("state", "titles"),
+    [
+        ("sent", ["1 event in the quiet hours"]),
+        ("failed", ["1 event in the quiet hours", "Invoice paid"]),
+    ],
+)
+def test_what_is_told_of_them_begins_the_cooldown_if_it_was_delivered(
+    stage: Stage, state: str, titles: list[str]
+) -> None:
+    event_rule(stage, cooldown_seconds=3_600)
+    stage.hear(at(31), paid(stage, 31))
+    stage.evaluate(at(150))
+    stage.sent(state)
+    stage.hear(at(209), paid(stage, 209))
+    assert stage.titles() == titles
+    stage.sent()
+    stage.hear(at(270), paid(stage, 270))
+    assert stage.titles() == [*titles, "Invoice paid"]
 
 
 def test_their_end_wakes_somebody(stage: Stage) -> None:
