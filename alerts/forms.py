@@ -12,6 +12,7 @@ from django import forms
 from billing.modes import Mode
 from integrations.models import Channel
 
+from .gone import ask_where, check_where, everywhere_field
 from .models import Rule, RuleKind
 from .models.rules import SEVERITIES
 from .roster import Wanted
@@ -63,11 +64,15 @@ class SpeakingForm(forms.Form):
     channels = forms.MultipleChoiceField(
         required=False, widget=forms.CheckboxSelectMultiple, help_text="None chosen: every channel of the workspace."
     )
+    everywhere = everywhere_field()
     test_mode = forms.BooleanField(
         required=False, label="Mute", help_text="Nothing is sent; what would be said stands in the history."
     )
 
-    def __init__(self, kind: RuleKind, channels: Sequence[Channel], *args: Any, **options: Any) -> None:
+    def __init__(
+        self, kind: RuleKind, channels: Sequence[Channel], *args: Any, gone: bool = False, **options: Any
+    ) -> None:
+        """`channels` are those to choose from; `gone`: those that were chosen have all been removed."""
         super().__init__(*args, **options)
         if kind in HAPPENINGS or not THRESHOLDS[kind].graded:
             del self.fields["hysteresis"]
@@ -78,12 +83,14 @@ class SpeakingForm(forms.Form):
             self.fields["channels"].choices = choices  # type: ignore[attr-defined]  # a choice field, as declared
         else:
             del self.fields["channels"]
+        ask_where(self, gone=gone)
 
     def clean_name(self) -> str:
         return " ".join(str(self.cleaned_data["name"]).split())
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
+        check_where(self)
         begin, end = given.get("quiet_from"), given.get("quiet_until")
         if not {"quiet_from", "quiet_until"} & set(self.errors):
             if (begin is None) != (end is None):
@@ -121,7 +128,7 @@ class RuleForm:
             test_mode=given["test_mode"],
             quiet_from=given["quiet_from"],
             quiet_until=given["quiet_until"],
-            channels=tuple(given.get("channels", ())),
+            channels=tuple(given["channels"]) if "channels" in self.speaking.fields else None,
         )
 
 
@@ -146,8 +153,11 @@ def form_of(
         "channels": list(chosen),
         "test_mode": rule.test_mode,
     }
+    gone = bool(chosen) and not set(chosen) & {str(channel.pk) for channel in channels}
     return RuleForm(
-        kind, SpeakingForm(kind, channels, data, initial=speaking), look(data, initial=look.initial_of(rule.params))
+        kind,
+        SpeakingForm(kind, channels, data, initial=speaking, gone=gone),
+        look(data, initial=look.initial_of(rule.params)),
     )
 
 

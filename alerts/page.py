@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from billing.actions.settings import settings_of
 from billing.modes import Mode
+from integrations.channels import Severity
 from integrations.channels.report import Line, fates
 from integrations.channels.roster import channels_of
 from integrations.models import Channel
@@ -15,17 +17,18 @@ from pqintel.workspaces.models import Workspace
 
 from . import roster
 from .models import Finding, Outcome, Rule, RuleChannel, RuleKind, RuleState
-from .rules import KINDS
+from .rules import KINDS, summary_of
 from .rules.writing import lasting
 
 PAGE: Final = 30
 """Findings on one page."""
-_TONES: Final = {Outcome.FIRED: "bad", Outcome.RECOVERED: "good", Outcome.SUPPRESSED: "warn"}
+_TONES: Final = {Outcome.RECOVERED: "good", Outcome.SUPPRESSED: "warn"}
+_FIRED: Final = {Severity.CRITICAL: "bad", Severity.WARNING: "warn", Severity.INFO: "accent"}
 
 
 @dataclass(frozen=True)
 class RuleLine:
-    """A rule in words. `state` is what matters most about it: off, silenced, muted, firing or normal."""
+    """A rule in words. `state` is what matters most: off, silenced, muted, without a channel, firing or normal."""
 
     rule: Rule
     kind: str
@@ -65,7 +68,7 @@ class AlertsPage:
 
 
 def alerts_page(workspace: Workspace, mode: Mode, now: datetime, before: int | None = None) -> AlertsPage:
-    """All rules and the newest findings. Seven queries, more where rules are given. In scope and a transaction."""
+    """All rules and the newest findings. Eight queries, more where rules are given. In scope and a transaction."""
     rules = roster.rules_of(workspace.pk, mode, now)
     findings, older = finding_lines(workspace, mode, before)
     return AlertsPage(
@@ -78,7 +81,7 @@ def alerts_page(workspace: Workspace, mode: Mode, now: datetime, before: int | N
 
 
 def rule_line(workspace: Workspace, mode: Mode, rule: Rule, now: datetime) -> RuleLine:
-    """One rule in words. Two queries. In scope."""
+    """One rule in words. Four queries. In scope."""
     return _lines(workspace, mode, [rule], now)[0]
 
 
@@ -98,12 +101,18 @@ def finding_lines(
         FindingLine(
             finding=finding,
             outcome=Outcome(finding.outcome).label,
-            tone=_TONES.get(Outcome(finding.outcome), ""),
+            tone=_tone(finding),
             deliveries=sent.get(finding.dedupe_key, []),
         )
         for finding in shown
     ]
     return lines, shown[-1].pk if len(found) > PAGE else None
+
+
+def _tone(finding: Finding) -> str:
+    if finding.outcome == Outcome.FIRED:
+        return _FIRED[Severity(finding.rule.severity)]
+    return _TONES.get(Outcome(finding.outcome), "")
 
 
 def chosen_keys(rule: Rule) -> list[str]:
@@ -117,16 +126,17 @@ def _lines(workspace: Workspace, mode: Mode, rules: Sequence[Rule], now: datetim
     chosen = set(
         RuleChannel.objects.filter(workspace=workspace, mode=mode, rule__in=rules).values_list("rule_id", flat=True)
     )
-    return [_line(rule, channels[rule.pk], rule.pk not in chosen, now) for rule in rules]
+    reporting = settings_of(workspace.pk).reporting_currency
+    return [_line(rule, channels[rule.pk], rule.pk not in chosen, reporting, now) for rule in rules]
 
 
-def _line(rule: Rule, channels: Sequence[Channel], everywhere: bool, now: datetime) -> RuleLine:
+def _line(rule: Rule, channels: Sequence[Channel], everywhere: bool, reporting: str | None, now: datetime) -> RuleLine:
     silenced = rule.silenced_at(now)
-    state, tone, icon, note = _state(rule, silenced)
+    state, tone, icon, note = _state(rule, silenced, nowhere=not channels and not everywhere)
     return RuleLine(
         rule=rule,
         kind=RuleKind(rule.kind).label,
-        summary=KINDS[rule.kind].summary(rule.params),
+        summary=summary_of(rule.kind, rule.params, reporting),
         state=state,
         tone=tone,
         icon=icon,
@@ -137,7 +147,7 @@ def _line(rule: Rule, channels: Sequence[Channel], everywhere: bool, now: dateti
     )
 
 
-def _state(rule: Rule, silenced: bool) -> tuple[str, str, str, str]:
+def _state(rule: Rule, silenced: bool, *, nowhere: bool) -> tuple[str, str, str, str]:
     """A word, its tone and icon, and what else there is to say."""
     firing = rule.state == RuleState.FIRING
     also = "It is firing." if firing else ""
@@ -147,6 +157,8 @@ def _state(rule: Rule, silenced: bool) -> tuple[str, str, str, str]:
         return "Silenced", "warn", "circle-dashed", also
     if rule.test_mode:
         return "Muted", "warn", "circle-dashed", also
+    if nowhere:
+        return "No channel", "warn", "circle-dashed", also or "Nothing is sent."
     if firing:
         return "Firing", "bad", "triangle-alert", ""
     return "Normal", "good", "check", ""

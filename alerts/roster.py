@@ -25,7 +25,7 @@ class CannotAdd(Exception):  # noqa: N818 - it names the outcome
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A rule as somebody asks for it. `channels` are keys; none = every channel of the workspace.
+    """A rule as somebody asks for it. `channels` are keys; none = every channel of the workspace; None = as it is.
 
     Quiet hours are local times of the workspace, both or none.
     """
@@ -38,7 +38,7 @@ class Wanted:
     test_mode: bool
     quiet_from: time | None = None
     quiet_until: time | None = None
-    channels: Collection[str] = field(default_factory=tuple)
+    channels: Collection[str] | None = field(default_factory=tuple)
 
 
 def watch_of(workspace_id: int, mode: Mode, now: datetime) -> Watch:
@@ -122,7 +122,6 @@ def change(rule: Rule, wanted: Wanted, *, by: str, now: datetime) -> Rule:
         row.state, row.since, row.stepped_at, row.last_value, row.memory = RuleState.NORMAL, None, now, None, {}
     _set(row, wanted, by, now)
     row.save()
-    RuleChannel.objects.filter(workspace_id=row.workspace_id, mode=row.mode, rule=row).delete()
     _choose(row, wanted)
     _wake(row, now)
     return row
@@ -183,6 +182,9 @@ def _set(row: Rule, wanted: Wanted, by: str, now: datetime) -> None:
 
 
 def _choose(row: Rule, wanted: Wanted) -> None:
+    if wanted.channels is None:
+        return
+    RuleChannel.objects.filter(workspace_id=row.workspace_id, mode=row.mode, rule=row).delete()
     found = Channel.objects.filter(workspace_id=row.workspace_id, removed_at=None, pk__in=list(wanted.channels))
     RuleChannel.objects.bulk_create(
         RuleChannel(workspace_id=row.workspace_id, mode=row.mode, rule=row, channel_id=key)

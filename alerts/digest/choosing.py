@@ -98,10 +98,13 @@ def choose(
     enabled: bool,
     hour: int,
     weekday: int,
-    channels: Collection[Channel],
+    channels: Collection[Channel] | None,
     now: datetime,
 ) -> DigestSettings:
-    """Save what was chosen. A summary that is turned on begins with what is due from `now` on. Needs the scope."""
+    """Save what was chosen. A summary that is turned on begins with what is due from `now` on. Needs the scope.
+
+    `channels`: none = every channel; None = as they are.
+    """
     was_on = settings_of(workspace, mode, cadence).enabled
     begin = now - TOO_OLD if was_on else now  # where it was on by default, what is owed still is
     chosen = {"enabled": enabled, "hour": hour, "weekday": weekday}
@@ -113,7 +116,8 @@ def choose(
             settings.since = now
         settings.enabled, settings.hour, settings.weekday = enabled, hour, weekday
         settings.save()
-    _keep(settings, channels)
+    if channels is not None:
+        _keep(settings, channels)
     return settings
 
 

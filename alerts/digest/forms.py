@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from django import forms
 
+from alerts.gone import ask_where, check_where, everywhere_field
 from alerts.models import Cadence, DigestSettings
 from integrations.channels.roster import channels_of
 from integrations.models import Channel
@@ -27,14 +28,16 @@ class DigestForm(forms.Form):
         label="To",
         help_text="None chosen: to every channel.",
     )
+    everywhere = everywhere_field()
 
     def __init__(self, settings: DigestSettings, chosen: list[Channel], data: Any = None) -> None:
-        """`settings` as they are, with the channels that were `chosen`; `data` is what was posted."""
+        """`settings` as they are, with the channels that were `chosen`, removed ones too; `data` is what was posted."""
+        left = [channel for channel in chosen if channel.removed_at is None]
         initial = {
             "enabled": settings.enabled,
             "weekday": settings.weekday,
             "hour": settings.hour,
-            "channels": [channel.pk for channel in chosen],
+            "channels": [channel.pk for channel in left],
         }
         super().__init__(data, initial=initial, prefix=settings.cadence)
         self.fields["enabled"].label = f"Send the {settings.cadence} summary"
@@ -42,6 +45,14 @@ class DigestForm(forms.Form):
         self.fields["channels"].queryset = channels_of(settings.workspace).defer("secret")  # type: ignore[attr-defined]
         if settings.cadence == Cadence.DAILY:
             del self.fields["weekday"]
+        self.gone = bool(chosen) and not left
+        self.nothing_to_choose = self.gone and not channels_of(settings.workspace).exists()
+        ask_where(self, gone=self.gone and not self.nothing_to_choose)
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        check_where(self)
+        return given
 
     @property
     def changes(self) -> dict[str, Any]:
@@ -51,5 +62,5 @@ class DigestForm(forms.Form):
             "enabled": given["enabled"],
             "hour": given["hour"],
             "weekday": given.get("weekday", 0),
-            "channels": list(given["channels"]),
+            "channels": None if self.nothing_to_choose else list(given["channels"]),
         }

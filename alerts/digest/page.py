@@ -29,7 +29,7 @@ _TONES: Final = {DigestState.SENT: "good", DigestState.SKIPPED: "warn"}
 
 @dataclass(frozen=True)
 class Card:
-    """One cadence: what was chosen, its form, and when the next one is due (None: none will be)."""
+    """One cadence: what was chosen and is still there, its form, and when the next one is due (None: none will be)."""
 
     cadence: Cadence
     settings: DigestSettings
@@ -85,10 +85,11 @@ def digest_page(
     cards = []
     for one in Cadence:
         settings = settings_of(workspace, mode, one)
-        chosen = [channel for channel in chosen_channels(settings) if channel.removed_at is None]
+        chosen = chosen_channels(settings)
+        left = [channel for channel in chosen if channel.removed_at is None]
         table = places.get(one)
         form = posted if posted and posted.prefix == one else DigestForm(settings, chosen)
-        cards.append(Card(one, settings, chosen, form, next_due(table, now).at if table else None))
+        cards.append(Card(one, settings, left, form, next_due(table, now).at if table else None))
     weekday = next(card.settings.weekday for card in cards if card.cadence == cadence)
     day = last_complete(cadence, weekday, now.astimezone(ZoneInfo(workspace.timezone)).date())
     runs, older = run_lines(workspace, mode, before)

@@ -9,11 +9,11 @@ from typing import Final
 
 from alerts.models import RuleKind
 
-from .base import Happening, Threshold
+from .base import Happening, Params, Threshold
 from .channel_broken import ChannelBroken
 from .churn_rate import ChurnRate
 from .event import Event
-from .mrr_drop import MrrDrop
+from .mrr_drop import AMOUNT, MrrDrop
 from .payment_failed import PaymentFailed
 from .payment_failures import PaymentFailures
 from .quarantine import Quarantine
@@ -32,3 +32,10 @@ KINDS: Final[dict[str, Threshold | Happening]] = {
     kind: THRESHOLDS[kind] if kind in THRESHOLDS else HAPPENINGS[kind] for kind in RuleKind
 }
 """In the order in which they are offered."""
+
+
+def summary_of(kind: str, params: Params, reporting: str | None) -> str:
+    """A rule in one line; an amount without a currency of its own is one in the `reporting` currency."""
+    if kind == RuleKind.MRR_DROP and params["measure"] == AMOUNT and not params["currency"] and reporting:
+        params = {**params, "currency": reporting}
+    return KINDS[kind].summary(params)

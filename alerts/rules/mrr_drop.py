@@ -206,6 +206,8 @@ class MrrDrop(Threshold):
         much = f"{params['threshold']} %" if params["measure"] == PERCENT else params["threshold"]
         if params["measure"] == AMOUNT and params["currency"]:
             much = amount(minor(params["threshold"], params["currency"]), params["currency"])
+        elif params["measure"] == AMOUNT:
+            much = f"{much} in the currency with the largest MRR"
         elif params["currency"]:
             much = f"{much} in {params['currency'].upper()}"
         within = f"within {span(params['hours'] * 60)}" if params["hours"] else "since the day began"

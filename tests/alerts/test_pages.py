@@ -19,7 +19,7 @@ from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.roles import Role
 from pqintel.workspaces.tenancy import scoped_transaction
 from tests.alerts.stage import NOON, at
-from tests.factories import ChannelFactory, CustomerFactory, DeliveryFactory, WorkspaceFactory
+from tests.factories import BillingSettingsFactory, ChannelFactory, CustomerFactory, DeliveryFactory, WorkspaceFactory
 from tests.factories_alerts import FindingFactory, RuleChannelFactory, RuleFactory
 
 pytestmark = pytest.mark.django_db
@@ -327,3 +327,60 @@ def test_the_page_costs_the_same_however_many_rules_and_findings(owner_client: C
     for number in range(51, 60):
         FindingFactory(rule=RuleFactory(workspace=workspace, number=number))
     assert statements() == few
+
+
+def test_a_rule_whose_channels_were_all_removed_asks_where_to(owner_client: Client, workspace: Workspace) -> None:
+    gone = ChannelFactory(workspace=workspace, number=1, removed_at=NOON)
+    rule = RuleFactory(workspace=workspace, number=40, kind="stale_sync", params={"minutes": 45})
+    RuleChannelFactory(workspace=workspace, rule=rule, channel=gone)
+    url, posted = f"{PAGE}40/edit/", {**SPEAKING, "minutes": "45"}
+
+    def chosen() -> list[Any]:
+        with scoped_transaction(workspace):
+            return list(RuleChannel.objects.filter(rule=rule).values_list("channel_id", flat=True))
+
+    assert owner_client.post(url, posted).status_code == 302  # there is nothing to choose from
+    assert chosen() == [gone.pk]
+    there = ChannelFactory(workspace=workspace, number=2)
+    assert "No channel" in text(owner_client.get(f"{PAGE}40/"))
+    assert "nowhere: its channels were removed" in text(owner_client.get(f"{PAGE}40/"))
+    assert "Choose where it goes now." in text(owner_client.get(url))
+    refused = owner_client.post(url, posted)
+    assert refused.status_code == 422
+    assert list(refused.context["form"].speaking.errors) == ["channels"]
+    assert chosen() == [gone.pk]
+    owner_client.post(url, {**posted, "channels": [str(there.pk)]})
+    assert chosen() == [there.pk]
+    assert "everywhere" not in owner_client.get(url).context["form"].speaking.fields
+    with scoped_transaction(workspace):
+        RuleChannel.objects.update(channel=gone)
+    assert owner_client.post(url, {**posted, "everywhere": "on"}).status_code == 302
+    assert chosen() == []
+    assert "every channel" in text(owner_client.get(f"{PAGE}40/"))
+
+
+@pytest.mark.parametrize(("severity", "tone"), [("info", "accent"), ("warning", "warn"), ("critical", "bad")])
+def test_what_fired_looks_as_severe_as_its_rule(
+    owner_client: Client, workspace: Workspace, severity: str, tone: str
+) -> None:
+    rule = RuleFactory(workspace=workspace, number=40, severity=severity)
+    FindingFactory(workspace=workspace, rule=rule, outcome="fired")
+    (line,) = owner_client.get(f"{PAGE}40/").context["findings"]
+    assert (line.outcome, line.tone) == ("Fired", tone)
+
+
+@pytest.mark.parametrize(
+    ("reporting", "own", "said"),
+    [
+        ("eur", "", "MRR down by more than €500.00 since the day began"),
+        ("eur", "usd", "MRR down by more than $500.00 since the day began"),
+        (None, "", "MRR down by more than 500 in the currency with the largest MRR since the day began"),
+    ],
+)
+def test_an_amount_of_mrr_is_shown_with_its_currency(
+    owner_client: Client, workspace: Workspace, reporting: str | None, own: str, said: str
+) -> None:
+    BillingSettingsFactory(workspace=workspace, reporting_currency=reporting)
+    params = {"measure": "amount", "threshold": "500", "hours": None, "currency": own, "minimum": ""}
+    RuleFactory(workspace=workspace, number=40, kind="mrr_drop", params=params)
+    assert said in text(owner_client.get(f"{PAGE}40/"))

@@ -11,7 +11,8 @@ from django.utils import timezone
 from alerts import roster
 from alerts.deciding import evaluate
 from alerts.models import Rule, RuleState
-from alerts.rules import KINDS
+from alerts.rules import summary_of
+from billing.actions.settings import settings_of
 from billing.management.place import PlaceCommand
 from pqintel.workspaces.tenancy import scoped_transaction
 
@@ -28,13 +29,18 @@ class Command(PlaceCommand):
         with scoped_transaction(workspace):
             done = evaluate(workspace.pk, mode, now)
             rules = roster.rules_of(workspace.pk, mode, now)
+            reporting = settings_of(workspace.pk).reporting_currency
         if not done.watched:
             raise CommandError(
                 f"Stripe is not connected in {mode} mode, so no rule is judged. Connect it: manage.py stripe_connect.",
                 returncode=1,
             )
         if options["json"]:
-            found = {"rules": [_document(rule) for rule in rules], "findings": done.findings, "messages": done.messages}
+            found = {
+                "rules": [_document(rule, reporting) for rule in rules],
+                "findings": done.findings,
+                "messages": done.messages,
+            }
             self.stdout.write(json.dumps(found, indent=2, ensure_ascii=False))
             return
         for rule in rules:
@@ -47,12 +53,12 @@ def _state(rule: Rule) -> str:
     return str(rule.state) if rule.enabled else "off"
 
 
-def _document(rule: Rule) -> dict[str, Any]:
+def _document(rule: Rule, reporting: str | None) -> dict[str, Any]:
     return {
         "number": rule.number,
         "name": rule.name,
         "kind": rule.kind,
-        "summary": KINDS[rule.kind].summary(rule.params),
+        "summary": summary_of(rule.kind, rule.params, reporting),
         "state": _state(rule),
         "since": rule.since.isoformat() if rule.since and rule.enabled else None,
         "silenced_until": rule.silenced_until.isoformat() if rule.silenced_until else None,

@@ -143,3 +143,24 @@ def test_nothing_connected_and_no_channel_say_the_next_step(workspace: Workspace
     assert "test data" in text.lower()
     connected(workspace, channels=0)
     assert "There is no channel yet that a summary could go to." in text_of(admin_client.get(PAGE))
+
+
+def test_a_summary_whose_channels_were_all_removed_asks_where_to(
+    workspace: Workspace, admin_client: Client, viewer_client: Client
+) -> None:
+    first, second = connected(workspace, channels=2)
+    posted = {"cadence": "daily", "daily-enabled": "on", "daily-hour": "7"}
+    admin_client.post(PAGE, {**posted, "daily-channels": [str(first.pk)]})
+    with scoped_transaction(workspace):
+        type(first).objects.filter(pk=first.pk).update(removed_at=MORNING)
+    assert "nowhere: its channels were removed" in text_of(viewer_client.get(PAGE))
+    assert "Choose where it goes now." in text_of(admin_client.get(PAGE))
+    assert admin_client.post(PAGE, posted).status_code == 422
+    assert chosen(workspace) == (True, 7, 0, [first.number])
+    assert admin_client.post(PAGE, {**posted, "daily-channels": [str(second.pk)]}).status_code == 302
+    assert chosen(workspace) == (True, 7, 0, [second.number])
+    with scoped_transaction(workspace):
+        type(first).objects.filter(pk=second.pk).update(removed_at=MORNING)
+        ChannelFactory(workspace=workspace, number=9)
+    assert admin_client.post(PAGE, {**posted, "daily-everywhere": "on"}).status_code == 302
+    assert chosen(workspace) == (True, 7, 0, [])
