@@ -19,7 +19,7 @@ from pqintel.workspaces.roles import Role
 
 from .kinds import LABELS, OPTIONAL
 from .outbox import name_of
-from .wording import LONGEST_SUBJECT, Wording, fill
+from .wording import LONGEST_SUBJECT, Wording, fill, one_line
 
 _SALT: Final = "dunning.letters: an address wants no more letters"
 
@@ -61,7 +61,7 @@ class Identity:
 
     @property
     def header(self) -> str:
-        return formataddr((self.name, self.address))
+        return formataddr((one_line(self.name), self.address))
 
 
 def identity_of(workspace_id: int) -> Identity:

@@ -24,6 +24,7 @@ from pqintel.workspaces.models import Workspace
 from .kinds import OPTIONAL
 from .telling import tell
 from .texts import KnownText, Text, known_texts
+from .wording import name_to_greet
 
 bell = Doorbell("dunning.tasks.send_letters", queue="bulk")
 
@@ -285,7 +286,10 @@ def _row(request: LetterRequest, ground: Ground, now: datetime) -> dict[str, Any
         state, reason = (LetterState.WAITING, "") if ground.wanted else (LetterState.HELD, UNANSWERED)
     words = request.text or ground.texts[request.kind].text
     customer = ground.customers.get(request.customer)
-    usual = {"customer_name": (customer.name if customer else None) or "", "workspace_name": ground.workspace_name}
+    usual = {
+        "customer_name": name_to_greet(customer.name if customer else None),
+        "workspace_name": ground.workspace_name,
+    }
     return _NEW | {
         "kind": request.kind.value,
         "customer": request.customer,

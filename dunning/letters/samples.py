@@ -20,6 +20,7 @@ from pqintel.ui import figures
 from .kinds import ALLOWED
 from .outbox import name_of
 from .texts import Text
+from .wording import name_to_greet
 
 MADE_UP: Final = {
     "customer_name": "Ada Lovelace",
@@ -44,7 +45,7 @@ def sample_of(workspace_id: int, mode: Mode, kind: LetterKind, text: Text, now: 
     """A letter of a kind with some text. Eight queries at most. Must run in scope."""
     facts, customer, url = _newest(workspace_id, mode, kind, now)
     if customer is not None:
-        facts["customer_name"] = customer.name or ""
+        facts["customer_name"] = name_to_greet(customer.name)
     facts["workspace_name"] = name_of(workspace_id)
     made_up = MADE_UP | {
         "date": day(now),

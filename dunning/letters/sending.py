@@ -30,6 +30,7 @@ from pqintel.queue import Outsider, Work, hold_lane, places
 from . import checks, outbox
 from .compose import compose, message_of
 from .telling import tell
+from .wording import name_to_greet
 
 VISIT: Final = timedelta(seconds=5)
 """How long a worker stays with a lane; a letter under way may take ten seconds more."""
@@ -143,7 +144,7 @@ def _judged(row: Letter, now: datetime) -> tuple[LetterState, str]:
     customer = ground.customers[row.customer]
     row.to = outbox.address_of(customer)
     if not row.facts.get("customer_name"):
-        row.facts = row.facts | {"customer_name": customer.name or ""}
+        row.facts = row.facts | {"customer_name": name_to_greet(customer.name)}
     not_any_more = checks.refresh(row)
     if not_any_more:
         return LetterState.SKIPPED, not_any_more

@@ -24,6 +24,11 @@ LINK: Final = "payment_link"
 """The one placeholder that becomes a link."""
 _PARAGRAPHS: Final = re.compile(r"\n[ \t]*\n\s*")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029]")
+_TURNING: Final = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+"""What turns the direction of all that follows it: in a value, the letter's own words."""
+LONGEST_NAME: Final = 100
+_LINK_IN_NAME: Final = re.compile(r"://|\bwww\.|\w\.\w{2,}/", re.IGNORECASE)
+_HOST: Final = re.compile(r"\w\.[^\W\d]{2,}", re.IGNORECASE)
 
 
 class Unusable(ValueError):  # noqa: N818 - it names the outcome
@@ -93,13 +98,30 @@ def fill(
 
     `pages` (what it is for, URL): where there are several, the payment link is a line for each instead of one link.
     """
-    values = {name: _one_line(value) for name, value in facts.items()}
+    values = {name: one_line(value) for name, value in facts.items()}
     values[LINK] = payment_page(payment_url) or ""
-    several = [(_one_line(what), url) for what, page in pages if (url := payment_page(page))]
+    several = [(one_line(what), url) for what, page in pages if (url := payment_page(page))]
     head = "".join(values.get(name, "") if name else text for text, name in _split(subject))
     links = _lines_of_links(several) if len(several) > 1 else (Piece(values[LINK], values[LINK]),)
     found = (_pieces(paragraph, values, links) for paragraph in _PARAGRAPHS.split(body.strip()))
-    return Wording(_one_line(head)[:LONGEST_SUBJECT], tuple(paragraph for paragraph in found if paragraph))
+    return Wording(one_line(head)[:LONGEST_SUBJECT], tuple(paragraph for paragraph in found if paragraph))
+
+
+def name_to_greet(name: str | None) -> str:
+    """A customer's name as a letter says it; "" where it is rather something that somebody wants to have sent.
+
+    Whoever opens a checkout types the name and the address, which may be a stranger's: an advertisement for a name
+    would reach them as a letter of the workspace. "Booking.com B.V." is a name; a link, or a sentence with a host, is
+    none.
+    """
+    plain = one_line(name or "")
+    advertises = _LINK_IN_NAME.search(plain) or (_HOST.search(plain) and len(plain.split()) > 3)
+    return "" if advertises or len(plain) > LONGEST_NAME else plain
+
+
+def one_line(text: str) -> str:
+    """Text for a header or within a sentence: without line breaks, control characters and what turns its direction."""
+    return " ".join(_CONTROL.sub(" ", _TURNING.sub("", text)).split())
 
 
 def _lines_of_links(pages: Sequence[tuple[str, str]]) -> Paragraph:
@@ -147,7 +169,3 @@ def _check_placeholders(kind: LetterKind, text: str) -> None:
             raise Unusable(
                 f"${name} is no placeholder of this letter. There are: {', '.join(f'${n}' for n in allowed)}."
             )
-
-
-def _one_line(text: str) -> str:
-    return " ".join(_CONTROL.sub(" ", text).split())

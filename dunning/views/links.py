@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -44,8 +44,8 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
 def sender_confirm(request: HttpRequest, slug: str, token: str) -> HttpResponse:
     """Where the owner of an address says that a workspace may send letters from it."""
     workspace = Workspace.objects.filter(slug=slug).first()
-    if workspace is None:
-        raise Http404("No such workspace.")
+    if workspace is None:  # the same answer as for a wrong link: it tells nobody which workspaces there are
+        return render(request, "dunning/letters/sender_confirm.html", {"sender": None}, status=404)
     with scope(workspace), transaction.atomic():
         found = senders.addressed(workspace, token)
         if found is not None and request.method == "POST":

@@ -127,7 +127,9 @@ def test_a_sender_is_verified_by_a_mailed_link(
             assert senders.sender_of(workspace.pk).verified_at == THEN + timedelta(days=6)
         other = WorkspaceFactory(slug="other")
         assert client.post(path.replace("/w/acme/", "/w/other/")).status_code == 404
-        assert client.post(path.replace("/w/acme/", "/w/nobody/")).status_code == 404
+        nowhere = client.post(path.replace("/w/acme/", "/w/nobody/"))
+        assert nowhere.status_code == 404
+        assert "This link cannot be used" in nowhere.content.decode()  # whether there is such a workspace is not told
         with scoped_transaction(other):
             assert Sender.objects.count() == 0
         admin_client.post(f"{HERE}sender/", given | {"address": "else@acme.example"})

@@ -112,6 +112,18 @@ def test_a_letter_as_it_arrives(workspace: Workspace, ada: Any, box: Mailbox) ->
     assert len(box.mails) == 1
 
 
+def test_a_name_that_advertises_reaches_nobody(workspace: Workspace, ada: Any, box: Mailbox) -> None:
+    owed(workspace)
+    with scoped_transaction(workspace):
+        type(ada).objects.update(name="You have won: https://prize.example/1")
+    put(workspace, ask(workspace, invoices=("in_1",)))
+    go(workspace, Hands())
+    (mail,) = box.mails
+    text, html = parts(mail)
+    assert "prize.example" not in str(mail) + text + html
+    assert text.startswith("You can pay or change your payment details here:")
+
+
 def test_a_verified_address_sends_in_the_workspaces_name(workspace: Workspace, ada: Any, box: Mailbox) -> None:
     sender = SenderFactory(workspace=workspace, name="Äcme, Inc.")
     put(workspace, ask(workspace, "before"))

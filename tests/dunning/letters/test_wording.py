@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dunning.letters.kinds import ALLOWED, PLACEHOLDERS
 from dunning.letters.texts import DEFAULTS
-from dunning.letters.wording import Piece, Unusable, check_body, check_subject, fill
+from dunning.letters.wording import Piece, Unusable, check_body, check_subject, fill, name_to_greet
 from dunning.models import LetterKind
 
 REMINDER = LetterKind.REMINDER_1
@@ -76,6 +76,36 @@ def test_values_are_not_read_for_placeholders_again() -> None:
     assert wording.text == "$payment_link {{ amount }} {0.__class__} $$\n"
     assert wording.subject == "$payment_link {{ amount }} {0.__class__} $$"
     assert [piece.url for piece in wording.paragraphs[0]] == [""]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Ada Lovelace", "Booking.com B.V.", "St. Mary’s", "J.R.R. Tolkien and sons, Oxford", "山田 太郎", "A/B GmbH"],
+)
+def test_a_name_is_greeted(name: str) -> None:
+    assert name_to_greet(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        None,
+        "",
+        "You have won: https://prize.example/1",
+        "www.prize.example",
+        "Prizes at bit.ly/3xYz",
+        "go to prize.example and win",
+        "HTTPS://PRIZE.EXAMPLE",
+        "w" * 101,
+    ],
+)
+def test_what_somebody_wants_to_have_sent_is_no_name(name: str | None) -> None:
+    assert name_to_greet(name) == ""
+
+
+def test_a_value_does_not_turn_the_words_around_it() -> None:
+    wording = fill("Open: $amount", "For $plan.", {"amount": "\u202e00.94$", "plan": "\u2067Gold\u2069"}, None)
+    assert (wording.subject, wording.text) == ("Open: 00.94$", "For Gold.\n")
 
 
 def test_line_breaks_in_values_do_not_reach_a_header() -> None:
