@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from billing.modes import Mode
 
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
-_CONTROL_IN_LINES: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029]+")
+# With those that turn the direction of what follows: a customer's name must not change how an amount beside it reads.
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028-\u202e\u2066-\u2069]+")
+_CONTROL_IN_LINES: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028-\u202e\u2066-\u2069]+")
 _LINK: Final = re.compile(r"https?://[^\s<>\"|\\^`{}]+")
 
 

@@ -22,6 +22,10 @@ MOST_CHANNELS: Final = 25
 """At once in a workspace. At one message a second each, no bot reaches Telegram's 30 a second over all chats."""
 MOST_ADDRESSES_A_DAY: Final = 20
 """We mail a link to each: that must not become spam."""
+MOST_LINKS: Final = 5
+"""For one channel. Anybody's address can be typed in."""
+MOST_TIMES_A_DAY: Final = 3
+"""That one address is added, removed and added again, each time with links of its own."""
 BETWEEN_LINKS: Final = timedelta(minutes=1)
 LINK_IS_GOOD_FOR: Final = timedelta(days=7)
 _SALT: Final = "integrations.channels: an address is confirmed"
@@ -154,13 +158,15 @@ def confirm(channel: Channel, now: datetime | None = None) -> None:
 
 @transaction.atomic
 def may_mail_link(channel: Channel, now: datetime | None = None) -> bool:
-    """Whether a link may be mailed now, once a minute at most; if so, that it is."""
+    """Whether a link may be mailed now, once a minute and five times at most; if so, that it is."""
     now = now or timezone.now()
     row = _locked(channel)
     if row.state != ChannelState.UNCONFIRMED or (row.next_send_at is not None and row.next_send_at > now):
         return False
-    row.next_send_at = now + BETWEEN_LINKS
-    row.save(update_fields=["next_send_at"])
+    if row.links_mailed >= MOST_LINKS:
+        return False
+    row.next_send_at, row.links_mailed = now + BETWEEN_LINKS, row.links_mailed + 1
+    row.save(update_fields=["next_send_at", "links_mailed"])
     return True
 
 
@@ -195,6 +201,8 @@ def _refuse_too_many(workspace: Workspace, wanted: Wanted, now: datetime) -> Non
         asked = Channel.objects.filter(workspace=workspace, kind=wanted.kind, created_at__gt=now - timedelta(days=1))
         if asked.count() >= MOST_ADDRESSES_A_DAY:
             raise CannotAdd(f"{MOST_ADDRESSES_A_DAY} addresses were added today. Add the next ones tomorrow.")
+        if asked.filter(target__iexact=wanted.target).count() >= MOST_TIMES_A_DAY:
+            raise CannotAdd("This address was added and removed several times today. Add it again tomorrow.")
     _refuse_twin(here, wanted)
 
 

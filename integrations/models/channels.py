@@ -36,6 +36,7 @@ class Channel(TenantModel):
     `state` changes by `integrations.channels.roster` and `sending` alone; `reason` says why it is not "ok" (the
     provider's own words), `since` when that began, `told_at` when somebody was told of it by mail. Nothing is sent
     before `next_send_at`: the provider's rate limit, what it asked for by Retry-After, or a pause after a failure.
+    `links_mailed` counts the links that were mailed to confirm an address.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -51,6 +52,7 @@ class Channel(TenantModel):
     failures = models.IntegerField(default=0, help_text="In a row; each makes the next try come later.")
     next_send_at = models.DateTimeField(null=True)
     last_sent_at = models.DateTimeField(null=True)
+    links_mailed = models.SmallIntegerField(default=0)
     created_by = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     removed_at = models.DateTimeField(null=True)

@@ -163,8 +163,8 @@ def chat(request: MemberRequest, slug: str, number: int) -> HttpResponse:
 def confirm(request: HttpRequest, slug: str, token: str) -> HttpResponse:
     """Behind the mailed link: a button (mail scanners open links), and after it was pressed, that it is done."""
     workspace = Workspace.objects.filter(slug=slug).first()
-    if workspace is None:
-        raise Http404("No such workspace.")
+    if workspace is None:  # the same answer as for a wrong link: it tells nobody which workspaces there are
+        return render(request, "integrations/channel_confirm.html", {"channel": None}, status=404)
     with scope(workspace):
         found = roster.addressed(workspace, token)
         if found is None:
@@ -191,7 +191,7 @@ def _wants_chat(asked: Channel) -> bool:
 
 def _mail_link(request: MemberRequest, asked: Channel) -> None:
     if not roster.may_mail_link(asked):
-        messages.error(request, "A link was mailed a moment ago, or none is needed any more.")
+        messages.error(request, "A link was mailed a moment ago, or five were already, or none is needed any more.")
         return
     try:
         notices.mail_link(asked)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from html import unescape
 from io import StringIO
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core import mail
@@ -17,7 +18,7 @@ from django.utils import timezone
 
 from integrations.channels import roster
 from integrations.channels.forms import FORMS
-from integrations.models import Channel, ChannelKind, ChannelState, DeliveryState
+from integrations.models import Channel, ChannelKind, ChannelState, Delivery, DeliveryState
 from pqintel.vault.scrub import ScrubFilter
 from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.roles import Role
@@ -221,7 +222,9 @@ def test_links_that_confirm_nothing(workspace: Workspace, admin_client: Client, 
         for answer in (client.get(f"{PAGE}confirm/{wrong}/"), client.post(f"{PAGE}confirm/{wrong}/")):
             assert answer.status_code == 404
             assert "This link cannot be used" in text_of(answer)
-    assert client.post(f"/w/nobody/settings/integrations/channels/confirm/{token}/").status_code == 404
+    nowhere = client.post(f"/w/nobody/settings/integrations/channels/confirm/{token}/")
+    assert nowhere.status_code == 404
+    assert text_of(nowhere) == text_of(client.get(f"{PAGE}confirm/x/"))  # which workspaces there are is nobody's affair
     assert (fresh(row).state, fresh(other).state) == ("unconfirmed", "unconfirmed")
     admin_client.post(f"{PAGE}1/remove/")
     assert client.post(f"{PAGE}confirm/{token}/").status_code == 404
@@ -235,6 +238,23 @@ def test_the_link_is_mailed_once_a_minute(workspace: Workspace, admin_client: Cl
         Channel.objects.update(next_send_at=timezone.now() - timedelta(seconds=1))
     assert "A link was mailed to ops@example.com." in text_of(admin_client.post(f"{PAGE}1/link/", follow=True))
     assert len(mail.outbox) == 2
+
+
+def test_an_address_is_mailed_no_more_than_a_few_links(workspace: Workspace, admin_client: Client) -> None:
+    admin_client.post(f"{PAGE}add/email/", GOOD["email"])
+    for _ in range(9):
+        with scoped_transaction(workspace):
+            Channel.objects.update(next_send_at=None)
+        admin_client.post(f"{PAGE}1/link/")
+    assert len(mail.outbox) == 5
+    for number in (1, 2):
+        admin_client.post(f"{PAGE}{number}/remove/")
+        assert admin_client.post(f"{PAGE}add/email/", GOOD["email"]).status_code == 302
+    admin_client.post(f"{PAGE}3/remove/")
+    again = admin_client.post(f"{PAGE}add/email/", {**GOOD["email"], "address": "OPS@example.com"})
+    assert (again.status_code, len(mail.outbox)) == (422, 7)
+    assert "This address was added and removed several times today." in text_of(again)
+    assert admin_client.post(f"{PAGE}add/email/", {**GOOD["email"], "address": "b@example.com"}).status_code == 302
 
 
 def test_without_a_mail_server_the_channel_waits(workspace: Workspace, admin_client: Client, settings: Any) -> None:
@@ -285,6 +305,18 @@ def test_a_test_says_what_the_provider_said(workspace: Workspace, admin_client: 
     assert fresh(all_of(workspace)[0]).state == "broken"
     assert [row.state for row in deliveries(workspace)] == ["sent", "failed"]
     assert outside.bodies[0]["text"] == "A test message of PQ Intel"
+
+
+def test_tests_are_not_endless(workspace: Workspace, admin_client: Client, outside: Provider) -> None:
+    row = ChannelFactory(workspace=workspace, number=1)
+    for _ in range(30):
+        DeliveryFactory(channel=row, dedupe_key=f"test:{uuid4()}", state="sent", created_at=timezone.now())
+    asked = text_of(admin_client.post(f"{PAGE}1/test/", follow=True))
+    assert "30 tests were sent there within the last hour." in asked
+    assert (outside.bodies, fresh(row).state) == ([], "ok")
+    with scoped_transaction(workspace):
+        Delivery.objects.update(created_at=timezone.now() - timedelta(hours=1, seconds=1))
+    assert "The test was sent." in text_of(admin_client.post(f"{PAGE}1/test/", follow=True))
 
 
 def test_removing_keeps_what_was_sent(workspace: Workspace, admin_client: Client) -> None:

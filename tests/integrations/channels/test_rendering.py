@@ -120,6 +120,8 @@ def test_no_line_of_a_title_gets_into_a_header() -> None:
     assert message.title == "A Bcc: everybody@example.com"
     assert message.lines == ("one\ntwo ",)
     assert message.fields == (("a b", "c d"),)
+    assert Message("5\u202e00.4$\u202c \u2066paid\u2069").title == "5 00.4$   paid"
+    assert Message("x", lines=("a\u202eb",), fields=(("c", "\u2067d"),)).document()["lines"] == ["a b"]
     assert Message("lone \ud800 surrogate").title == "lone ? surrogate"
 
 
