@@ -27,7 +27,7 @@ KINDS: Final[Mapping[str, LetterKind]] = {
 }
 """Which letter goes out for a step."""
 AGAIN: Final = "again:"
-"""Before the number of the attempts after which a case was reopened, among what it has done."""
+"""Before the number of the attempts after which a case was reopened, among what it has done; one for each time."""
 PINNED: Final = (*KINDS.values(), LetterKind.RECOVERED)
 """The letters whose texts a case keeps as they were when it began."""
 NAMES: Final[Mapping[LetterKind, str]] = {
@@ -58,17 +58,32 @@ class Mailing:
 def key_of(case: Case, step: str) -> str:
     """The dedupe key of a case's message: made of the invoice, never of a row's id. A case that was reopened has keys
     of its own for what is decided since."""
-    again = "".join(f":{mark}" for mark in case.done if mark.startswith(AGAIN))
-    return f"dunning:{case.invoice}:{step}{again}"
+    return _keys(case, step)[-1]
 
 
 def begin_again(workspace_id: int, mode: Mode, cases: Sequence[Case]) -> None:
     """Let reopened cases take their steps anew, but those whose letters have gone out. One query, in scope."""
-    keys = {(case.invoice, step): key_of(case, step) for case in cases for step in case.done}
-    gone_out = letters.sent_keys(workspace_id, mode, keys.values())
+    keys = {(case.invoice, step): _keys(case, step) for case in cases for step in case.done}
+    gone_out = letters.sent_keys(workspace_id, mode, [key for some in keys.values() for key in some])
     for case in cases:
-        kept = [s for s in case.done if s != StepKind.DOWNGRADE and keys[case.invoice, s] in gone_out]
-        case.done = [f"{AGAIN}{case.attempts}", *kept]
+        kept = [
+            step
+            for step in case.done
+            if step != StepKind.DOWNGRADE and not gone_out.isdisjoint(keys[case.invoice, step])
+        ]
+        case.done = [*_marks(case), f"{AGAIN}{case.attempts}", *kept]
+
+
+def _keys(case: Case, step: str) -> list[str]:
+    """The key that a step had when the case was opened, and each time that it was reopened."""
+    keys = [f"dunning:{case.invoice}:{step}"]
+    for mark in _marks(case):
+        keys.append(f"{keys[-1]}:{mark}")
+    return keys
+
+
+def _marks(case: Case) -> list[str]:
+    return [mark for mark in case.done if mark.startswith(AGAIN)]
 
 
 def texts_of(workspace_id: int, mode: Mode) -> dict[str, letters.Text]:

@@ -14,9 +14,8 @@ from billing.lanes import lane_of
 from billing.modes import Mode
 from dunning import letters
 from dunning.letters import LetterKind
-from dunning.models import Card, CardReading
+from dunning.models import Card, CardReading, Policy
 from dunning.run import cut_off
-from dunning.terms import policy_of
 from integrations.models import Connection, ConnectionStatus
 from integrations.stripe import failing
 from integrations.stripe.client import ReadFailed, StripeReader
@@ -110,8 +109,9 @@ def _open(
     workspace_id: int, mode: Mode, now: datetime, done: Visit, *, at_once: bool
 ) -> tuple[CardReading, Terms, Secret | None] | None:
     """The round that is due, begun; None where there is nothing to do."""
-    policy = policy_of(workspace_id, mode)
-    if not policy.card_notice:
+    # Locked, so that who turns it off meanwhile waits, and then finds what is to be forgotten.
+    policy = Policy.objects.select_for_update().filter(workspace_id=workspace_id, mode=mode).first()
+    if policy is None or not policy.card_notice:
         done.refused = OFF
         return None
     row, _ = CardReading.objects.get_or_create(workspace_id=workspace_id, mode=mode, defaults={"due_at": now})

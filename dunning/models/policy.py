@@ -55,9 +55,9 @@ class Policy(BillingModel):
     )
     retry_watch = models.BooleanField(default=True)
     channels = ArrayField(models.IntegerField(), default=list)
-    card_notice = models.BooleanField(default=False)
+    card_notice = models.BooleanField(default=False, db_default=False)
     card_notice_days = models.PositiveSmallIntegerField(
-        default=30, validators=[MinValueValidator(CARD_DAYS[0]), MaxValueValidator(CARD_DAYS[1])]
+        default=30, db_default=30, validators=[MinValueValidator(CARD_DAYS[0]), MaxValueValidator(CARD_DAYS[1])]
     )
     changed_at = models.DateTimeField(null=True)
     changed_by = models.TextField(default="")

@@ -167,6 +167,14 @@ def test_who_is_dunned_again_gets_what_was_stopped_and_nothing_twice(story: Stor
     assert [title for _, title in story.told()].count("Ada & Sons was downgraded: $49.00 is not paid") == 2
 
 
+def test_who_is_dunned_a_third_time_does_not_get_again_what_went_out_the_first_time(story: Story) -> None:
+    for day in (0, 1, 2):
+        story.fail(day, code="stolen_card")
+        story.run_until(day + 0.5)
+        exclude(story, day + 0.6)
+    assert [kind for _, kind in story.kinds()] == ["payment_failed"]
+
+
 def exclude(story: Story, day: float) -> None:
     """Somebody excludes the customer, and takes it back."""
     with scope(story.workspace):

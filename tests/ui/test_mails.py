@@ -63,7 +63,7 @@ def test_mail_is_complete(mail: str) -> None:
     )
     assert subject
     assert "\n" not in subject
-    assert text.endswith("PQ Intel")
+    assert text.rpartition("\n\n")[2].startswith("PQ Intel")
     assert "&amp;" not in text
     assert "&#x27;" not in text
     assert html.startswith("<!DOCTYPE html>")
