@@ -1,6 +1,6 @@
 """`python -m tests.bench.alerts [--workspaces N] [--failures N]`: what judging costs, and how soon the team is told.
 
-Judging: one worker, ten rules in every workspace.
+Judging: one worker, the default rules in every workspace.
 
 Every workspace has customers, failures and the default rules; in one of ten MRR has dropped and payments fail. All are
 due at once, as after a beat that was missed. Exit 1 when the target is missed.
