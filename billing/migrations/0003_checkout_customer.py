@@ -2,15 +2,19 @@
 
 from django.db import migrations, models
 
+from pqintel.workspaces.indexes import AddIndexOnline
+
 
 class Migration(migrations.Migration):
+    atomic = False
+
     dependencies = [
         ("billing", "0002_row_security"),
         ("workspaces", "0003_invited_by_without_index"),
     ]
 
     operations = [
-        migrations.AddIndex(
+        AddIndexOnline(
             model_name="checkout",
             index=models.Index(fields=["workspace", "mode", "customer"], name="checkout_customer"),
         ),

@@ -120,10 +120,6 @@ class Migration(migrations.Migration):
             name="involuntary",
             field=models.BooleanField(default=False),
         ),
-        migrations.AddIndex(
-            model_name="mrrspan",
-            index=models.Index(fields=["workspace", "mode", "customer"], name="mrr_span_customer"),
-        ),
         migrations.AddField(
             model_name="billingsettings",
             name="workspace",

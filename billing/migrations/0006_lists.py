@@ -22,56 +22,6 @@ class Migration(migrations.Migration):
                 ("word", models.TextField(db_collation="C")),
             ],
         ),
-        migrations.AddIndex(
-            model_name="customer",
-            index=models.Index(
-                models.F("workspace"),
-                models.F("mode"),
-                models.OrderBy(models.F("created"), nulls_first=True),
-                models.F("id"),
-                name="customer_by_creation",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="historyentry",
-            index=models.Index(fields=["workspace", "mode", "kind", "happened_at", "id"], name="history_kind"),
-        ),
-        migrations.AddIndex(
-            model_name="invoice",
-            index=models.Index(fields=["workspace", "mode", "created", "id"], name="invoice_by_creation"),
-        ),
-        migrations.AddIndex(
-            model_name="invoice",
-            index=models.Index(fields=["workspace", "mode", "status", "created", "id"], name="invoice_by_status"),
-        ),
-        migrations.AddIndex(
-            model_name="invoice",
-            index=models.Index(fields=["workspace", "mode", "customer", "created", "id"], name="invoice_of_customer"),
-        ),
-        migrations.AddIndex(
-            model_name="invoice",
-            index=models.Index(fields=["workspace", "mode", "subscription", "created"], name="invoice_of_subscription"),
-        ),
-        migrations.AddIndex(
-            model_name="payment",
-            index=models.Index(fields=["workspace", "mode", "created", "id"], name="payment_by_creation"),
-        ),
-        migrations.AddIndex(
-            model_name="payment",
-            index=models.Index(fields=["workspace", "mode", "status", "created", "id"], name="payment_by_status"),
-        ),
-        migrations.AddIndex(
-            model_name="payment",
-            index=models.Index(fields=["workspace", "mode", "customer", "created", "id"], name="payment_of_customer"),
-        ),
-        migrations.AddIndex(
-            model_name="subscription",
-            index=models.Index(fields=["workspace", "mode", "created", "id"], name="subscription_by_creation"),
-        ),
-        migrations.AddIndex(
-            model_name="subscription",
-            index=models.Index(fields=["workspace", "mode", "status", "created", "id"], name="subscription_by_status"),
-        ),
         migrations.AddField(
             model_name="customerword",
             name="workspace",

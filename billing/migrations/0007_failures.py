@@ -77,23 +77,6 @@ class Migration(migrations.Migration):
                 default="none",
             ),
         ),
-        migrations.AddIndex(
-            model_name="historyentry",
-            index=models.Index(
-                condition=models.Q(
-                    ("is_change", False),
-                    ("kind__in", ("invoice.payment_failed", "payment.failed", "invoice.payment_action_required")),
-                ),
-                fields=["workspace", "mode", "customer"],
-                name="history_failures",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="invoice",
-            index=models.Index(
-                fields=["workspace", "mode", "subscription", "status", "paid_at"], name="invoice_standing"
-            ),
-        ),
         migrations.AddField(
             model_name="failure",
             name="workspace",

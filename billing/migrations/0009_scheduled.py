@@ -2,15 +2,19 @@
 
 from django.db import migrations, models
 
+from pqintel.workspaces.indexes import AddIndexOnline
+
 
 class Migration(migrations.Migration):
+    atomic = False
+
     dependencies = [
         ("billing", "0008_access"),
         ("workspaces", "0003_invited_by_without_index"),
     ]
 
     operations = [
-        migrations.AddIndex(
+        AddIndexOnline(
             model_name="subscription",
             index=models.Index(
                 condition=models.Q(

@@ -2,39 +2,43 @@
 
 from django.db import migrations, models
 
+from pqintel.workspaces.indexes import AddIndexOnline
+
 
 class Migration(migrations.Migration):
+    atomic = False
+
     dependencies = [
         ("billing", "0009_scheduled"),
         ("workspaces", "0003_invited_by_without_index"),
     ]
 
     operations = [
-        migrations.AddIndex(
+        AddIndexOnline(
             model_name="checkout",
             index=models.Index(
                 condition=models.Q(("sure", False)), fields=["workspace", "mode", "stripe_id"], name="checkout_unsure"
             ),
         ),
-        migrations.AddIndex(
+        AddIndexOnline(
             model_name="customer",
             index=models.Index(
                 condition=models.Q(("sure", False)), fields=["workspace", "mode", "stripe_id"], name="customer_unsure"
             ),
         ),
-        migrations.AddIndex(
+        AddIndexOnline(
             model_name="invoice",
             index=models.Index(
                 condition=models.Q(("sure", False)), fields=["workspace", "mode", "stripe_id"], name="invoice_unsure"
             ),
         ),
-        migrations.AddIndex(
+        AddIndexOnline(
             model_name="payment",
             index=models.Index(
                 condition=models.Q(("sure", False)), fields=["workspace", "mode", "stripe_id"], name="payment_unsure"
             ),
         ),
-        migrations.AddIndex(
+        AddIndexOnline(
             model_name="subscription",
             index=models.Index(
                 condition=models.Q(("sure", False)),

@@ -54,8 +54,4 @@ class Migration(migrations.Migration):
             name="involuntary",
             field=models.BooleanField(db_default=False, default=False),
         ),
-        migrations.AddIndex(
-            model_name="dailyrollup",
-            index=models.Index(fields=["workspace", "mode", "kind", "day"], name="daily_rollup_by_day"),
-        ),
     ]

@@ -2,15 +2,19 @@
 
 from django.db import migrations, models
 
+from pqintel.workspaces.indexes import AddIndexOnline
+
 
 class Migration(migrations.Migration):
+    atomic = False
+
     dependencies = [
         ("billing", "0015_access_holds"),
         ("workspaces", "0003_invited_by_without_index"),
     ]
 
     operations = [
-        migrations.AddIndex(
+        AddIndexOnline(
             model_name="historyentry",
             index=models.Index(
                 condition=models.Q(

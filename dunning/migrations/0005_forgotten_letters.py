@@ -15,12 +15,4 @@ class Migration(migrations.Migration):
             name="forgotten_at",
             field=models.DateTimeField(null=True),
         ),
-        migrations.AddIndex(
-            model_name="letter",
-            index=models.Index(
-                condition=models.Q(("forgotten_at", None)),
-                fields=["workspace", "mode", "created_at"],
-                name="letter_remembered",
-            ),
-        ),
     ]

@@ -2,15 +2,19 @@
 
 from django.db import migrations, models
 
+from pqintel.workspaces.indexes import AddIndexOnline
+
 
 class Migration(migrations.Migration):
+    atomic = False
+
     dependencies = [
         ("integrations", "0003_waits"),
         ("workspaces", "0003_invited_by_without_index"),
     ]
 
     operations = [
-        migrations.AddIndex(
+        AddIndexOnline(
             model_name="read",
             index=models.Index(fields=["workspace", "connection", "what", "object_id"], name="read_asked"),
         ),

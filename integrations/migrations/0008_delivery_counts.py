@@ -60,14 +60,6 @@ class Migration(migrations.Migration):
             model_name="inboxevent",
             name="inbox_set_aside",
         ),
-        migrations.AddIndex(
-            model_name="inboxevent",
-            index=models.Index(
-                condition=models.Q(("state", "done"), _negated=True),
-                fields=["workspace", "connection", "state", "id"],
-                name="inbox_set_aside",
-            ),
-        ),
         migrations.AddField(
             model_name="connectionchange",
             name="connection",
