@@ -18,7 +18,8 @@ class DebtState(StrEnum):
     """What has become of an invoice's debt. Only `OWED` is one to remind of.
 
     LOST: Stripe ended the subscription because the payment failed; CANCELLED: it ended for another reason, or for one
-    that is not told (payloads before 2022 do not).
+    that is not told (payloads before 2022 do not). NOT_BEGUN: the subscription's first payment has not succeeded, so
+    nobody is a customer yet who would owe it (billing/begun.py).
     """
 
     OWED = "owed"
@@ -29,6 +30,7 @@ class DebtState(StrEnum):
     CANCELLED = "cancelled"
     LOST = "lost"
     CUSTOMER_DELETED = "customer_deleted"
+    NOT_BEGUN = "not_begun"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ SELECT i.stripe_id, i.amount_remaining, i.currency, i.customer, i.subscription, 
     WHEN c.deleted THEN 'customer_deleted'
     WHEN s.status IN ('canceled', 'incomplete_expired')
         THEN CASE WHEN s.cancellation_reason = 'payment_failed' THEN 'lost' ELSE 'cancelled' END
+    WHEN s.status = 'incomplete' THEN 'not_begun'
     ELSE 'owed' END
 FROM unnest(%(invoices)s::text[]) AS t(id)
 JOIN billing_invoice i ON i.workspace_id = %(ws)s AND i.mode = %(mode)s AND i.stripe_id = t.id

@@ -77,6 +77,7 @@ ENDS: Final[Mapping[DebtState, tuple[Move, str]]] = {
     DebtState.LOST: (Move.LOSE, "Stripe ended the subscription because the payment failed."),
     DebtState.CANCELLED: (Move.CANCEL, "The subscription ended."),
     DebtState.CUSTOMER_DELETED: (Move.CANCEL, "The customer was deleted."),
+    DebtState.NOT_BEGUN: (Move.RESOLVE, "The subscription has not begun: its first payment has not succeeded."),
 }
 """What becomes of a case whose invoice is not owed any more, and why, in words."""
 

@@ -101,7 +101,11 @@ def _time(label: str, help_text: str = "") -> forms.TimeField:
 class PolicyForm(forms.Form):
     """The terms that new cases begin with."""
 
-    enabled = forms.BooleanField(label="Dun unpaid invoices", required=False)
+    enabled = forms.BooleanField(
+        label="Dun unpaid invoices",
+        required=False,
+        help_text="Not the first payment of a subscription: until it has succeeded nobody is a customer yet.",
+    )
     at_once = forms.BooleanField(
         label="Write at once when only the customer can help",
         required=False,

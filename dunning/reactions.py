@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from billing.actions.bulk import fetch, unique
+from billing.begun import not_begun
 from billing.failures import FAILURE_FACTS
 from billing.models import Access, HistoryEntry
 from billing.modes import Mode
@@ -91,6 +92,8 @@ def react(
     cases = {case.invoice: case for case in desk.load(invoice__in=unique(known))}
     policy = policy_of(workspace_id, mode)
     new = [i for i in sorted(known) if i not in cases and i in failing and policy.enabled and _may_open(known[i])]
+    waiting = not_begun(workspace_id, mode, new)  # where it turns out to have begun, put_off.py comes back to it
+    new = [invoice for invoice in new if invoice not in waiting]
     everybody = [*(case.customer for case in cases.values()), *(known[i].debt.customer for i in new)]
     left_alone = excluded(workspace_id, mode, (customer for customer in everybody if customer))
     endings = []

@@ -328,6 +328,7 @@ BEAT_JOBS: dict[str, dict[str, Any]] = {
     "sweep-rules": {"task": "alerts.tasks.sweep_rules", "schedule": 60.0, "options": {"expires": 60}},
     "release-held": {"task": "integrations.tasks.release_held", "schedule": 60.0, "options": {"expires": 60}},
     "sweep-cases": {"task": "dunning.tasks.sweep_cases", "schedule": 60.0, "options": {"expires": 60}},
+    "sweep-put-off-cases": {"task": "dunning.tasks.sweep_put_off", "schedule": 300.0, "options": {"expires": 300}},
     "sweep-cards": {"task": "dunning.tasks.sweep_cards", "schedule": 60.0, "options": {"expires": 60}},
     "forget": {"task": "integrations.tasks.forget", "schedule": 3600.0, "options": {"expires": 600}},
     "forget-letters": {"task": "dunning.tasks.forget_letters", "schedule": 3600.0, "options": {"expires": 600}},

@@ -25,6 +25,7 @@ MEANWHILE: Final = {
     DebtState.LOST: "The subscription was ended meanwhile",
     DebtState.CUSTOMER_DELETED: "The customer was deleted",
     DebtState.NOT_DUE: "Nothing is due any more",
+    DebtState.NOT_BEGUN: "The subscription has not begun: its first payment has not succeeded",
 }
 GIVEN_BACK: Final = "Access was given back meanwhile"
 SUBSCRIBED: Final = "There is a subscription by now"

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import QuerySet
 
 from billing.actions.bulk import unique
+from billing.begun import NEVER_BEGAN
 from billing.models import HistoryEntry, Subscription
 from billing.names import plan_names
 from billing.reacting import News, is_late
@@ -43,7 +44,6 @@ TOO_OLD: Final = "Too old: it was learnt more than three days after it happened"
 KNOWN_BEFORE: Final = "The customer had a subscription before"
 GREETED: Final = "The letter about first steps greets already"
 _IN_USE: Final = ("active", "trialing")
-_NEVER_BEGAN: Final = ("incomplete", "incomplete_expired")
 _GREETS: Final = (LetterState.WAITING, LetterState.SENT, LetterState.HELD)
 
 
@@ -185,7 +185,7 @@ def _known_before(news: News, ground: _Ground, lines: Iterable[HistoryEntry]) ->
         known = ground.subscriptions.get(_subscription(line) or "")
         at, customer = known.created if known else line.happened_at, line.customer or ""
         began[customer] = min(began.get(customer, at), at)
-    used = _subscriptions(news, began).exclude(status__in=_NEVER_BEGAN)
+    used = _subscriptions(news, began).exclude(status__in=NEVER_BEGAN)
     return {customer for customer, created in used.values_list("customer", "created") if created < began[customer]}
 
 

@@ -27,6 +27,7 @@ from billing.snapshots import (
 )
 from dunning import letters
 from dunning.models import Case, CaseEntry, Letter, LetterState, Policy
+from dunning.put_off import open_put_off
 from dunning.run import Ran, run
 from integrations.models import Channel, Delivery
 from pqintel.reactions import REACTIONS
@@ -86,13 +87,19 @@ class Story:
         self.learn(self._event("customer.deleted" if changes.get("deleted") else "customer.created", snapshot))
 
     def subscription(self, name: str = "sub_1", customer: str = "cus_1", status: str = "active", **more: Any) -> None:
+        self.learn(self.turning(None, name, customer, status, **more))
+
+    def turning(
+        self, day: float | None, name: str = "sub_1", customer: str = "cus_1", status: str = "active", **more: Any
+    ) -> Learned:
+        """The event of a subscription that begins or changes. `day` None: now."""
         before = self._subscriptions.get(name)
         items = (ItemState(f"si_{name}", "price_growth", 1),)
         known = SubscriptionState(name, customer, status, _second(LONG_AGO), currency="usd", items=items)
         self._subscriptions[name] = known = replace(known, **more)
         kind = "deleted" if status == "canceled" else ("updated" if before else "created")
         snapshot = Snapshot(Kind.SUBSCRIPTION, known, before=before, born=before is None)
-        self.learn(self._event(f"customer.subscription.{kind}", snapshot))
+        return self._event(f"customer.subscription.{kind}", snapshot, day=day)
 
     def fail(
         self,
@@ -105,6 +112,7 @@ class Story:
         customer: str = "cus_1",
         subscription: str | None = "sub_1",
         currency: str = "usd",
+        billing_reason: str = "subscription_cycle",
         react: bool = True,
         learnt: float | None = None,
     ) -> None:
@@ -118,6 +126,7 @@ class Story:
             customer=customer,
             subscription=subscription,
             currency=currency,
+            billing_reason=billing_reason,
         ):
             self.learn(event, day if learnt is None else learnt)
         if react:
@@ -134,6 +143,7 @@ class Story:
         customer: str = "cus_1",
         subscription: str | None = "sub_1",
         currency: str = "usd",
+        billing_reason: str = "subscription_cycle",
     ) -> list[Learned]:
         """The two events of a failed attempt."""
         known = self._invoices.get(invoice) or InvoiceState(
@@ -146,6 +156,7 @@ class Story:
             number=invoice.upper().replace("_", "-"),
             amount_due=amount,
             amount_remaining=amount,
+            billing_reason=billing_reason,
             hosted_invoice_url=f"https://invoice.stripe.com/i/{invoice}",
         )
         announced = None if following is None else _second(self.at(following))
@@ -183,6 +194,14 @@ class Story:
         self, day: float, invoice: str, status: str, kind: str, *, react: bool = True, prefix: str = "evt", **more: Any
     ) -> None:
         """An invoice becomes what its status says."""
+        self.learn(self.changing(day, invoice, status, kind, prefix=prefix, **more), day)
+        if react:
+            self.react()
+
+    def changing(
+        self, day: float, invoice: str, status: str, kind: str, *, prefix: str = "evt", **more: Any
+    ) -> Learned:
+        """The event of an invoice that becomes what its status says."""
         known = self._invoices[invoice]
         paid = known.amount_due if status == "paid" else 0
         remaining = known.amount_due - paid
@@ -196,9 +215,7 @@ class Story:
             facts = (Fact("invoice.paid", Kind.INVOICE, invoice, known.customer, detail),)
         read = prefix == "pqread"
         event = self._event(kind, Snapshot(Kind.INVOICE, known, read=read), day=day, facts=() if read else facts)
-        self.learn(replace(event, event_id=event.event_id.replace("evt", prefix)), day)
-        if react:
-            self.react()
+        return replace(event, event_id=event.event_id.replace("evt", prefix))
 
     # Machinery ------------------------------------------------------------------------------------------------------
     def at(self, day: float) -> datetime:
@@ -223,6 +240,12 @@ class Story:
         with scope(self.workspace):
             while reacting.visit(self.workspace.pk, self.mode, REACTIONS, lambda: self.now).more:
                 pass
+
+    def open_put_off(self, day: float | None = None) -> int:
+        """Open the cases that were put off and may open by now."""
+        self.now = self.now if day is None else self.at(day)
+        with scope(self.workspace):
+            return open_put_off(self.workspace.pk, self.mode, self.now)
 
     def run(self, day: float, *, dry: bool = False) -> Ran:
         """Take the steps that are due."""

@@ -250,3 +250,32 @@ def test_unanswered_letters_are_held_and_go_out_with_the_answer(settings: Any) -
         w.answer(True)
         w.settle()
         assert w.heard() == [("11 09:00", ADA, FIRST)]  # the welcome is too old by now
+
+
+def test_stolen_cards_that_are_tried_out_at_a_checkout_write_to_nobody(settings: Any) -> None:
+    """The subscription never begins, and whoever's address was typed there hears nothing of it."""
+    with world(settings) as w:
+        victim = w.account.create_customer(name="Ada Lovelace", email=ADA, card_expires=(2036, 1)).id
+        w.account.break_card(victim, "stolen_card")
+        subscription = w.account.subscribe(victim, [w.price.id])
+        assert subscription.status == "incomplete"
+        w.pass_time(days=20)
+        assert w.account.subscriptions[subscription.id].status == "incomplete_expired"
+        assert w.heard() == [
+            ("0 09:00", "team", FAILED),
+            ("1 08:00", "team", "Subscription ended: Ada Lovelace"),
+        ]
+        assert w.cases() == []
+
+
+def test_3_d_secure_in_the_checkout_itself_is_no_reason_to_write(settings: Any) -> None:
+    with world(settings) as w:
+        ada = w.account.create_customer(name="Ada Lovelace", email=ADA, card_expires=(2036, 1)).id
+        w.account.decline_next(ada, "authentication_required")
+        w.account.subscribe(ada, [w.price.id])
+        w.pass_time(minutes=30)
+        assert w.heard() == [("0 09:00", "team", FAILED)]
+        w.account.pay_invoice(w.open_invoice(ada))
+        w.pass_time(days=2)
+        assert w.heard() == [("0 09:35", ADA, "Welcome to Acme")]
+        assert w.cases() == []
