@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.test import Client
 from hypothesis import settings as hypothesis_settings
 
+from integrations.stripe.refusals import refusals
 from pqintel.workspaces.models import User, Workspace
 from pqintel.workspaces.roles import Role
 from tests import (
@@ -48,6 +49,15 @@ def _no_rate_limits_left_over(request: pytest.FixtureRequest) -> Iterator[None]:
     request.getfixturevalue("transactional_db")
     yield
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_refusals_left_over(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The thread that counts refused deliveries ends with the test, before the database is closed to it."""
+    for name in {"db", "transactional_db"} & set(request.fixturenames):
+        request.getfixturevalue(name)
+    yield
+    refusals.finish()
 
 
 @pytest.fixture

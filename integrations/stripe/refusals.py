@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
-import os
 import threading
-import time
 from collections import Counter
 from datetime import UTC, datetime
 from uuid import UUID
@@ -36,15 +35,17 @@ class Refusals:
         self.unknown = 0
         self._counts: Counter[Place] = Counter()
         self._lock = threading.Lock()
-        self._pid: int | None = None
+        self._thread: threading.Thread | None = None
+        self._ending = threading.Event()
 
     def count(self, workspace_id: int, connection_id: UUID, reason: str) -> None:
         """Count one refusal; it is on disk within a second. Returns at once."""
         with self._lock:
             self._counts[workspace_id, connection_id, reason] += 1
-            if self._pid != os.getpid():  # nobody writes yet in this process; threads do not survive a fork
-                self._pid = os.getpid()
-                threading.Thread(target=self._serve, name="refusals", daemon=True).start()
+            if self._thread is None or not self._thread.is_alive():  # a parent's thread does not survive a fork
+                self._ending = threading.Event()
+                self._thread = threading.Thread(target=self._serve, args=(self._ending,), name="refusals", daemon=True)
+                self._thread.start()
 
     def count_unknown(self) -> None:
         with self._lock:
@@ -63,6 +64,17 @@ class Refusals:
             with self._lock:
                 self._counts.update(counts)
 
+    def finish(self, seconds: float = 3.0) -> None:
+        """Write what was counted now, and end the thread that does: its process ends. Waits so long at most.
+
+        What cannot be written stays counted; the next refusal starts a thread again.
+        """
+        with self._lock:
+            thread, ending = self._thread, self._ending
+        ending.set()
+        if thread is not None:
+            thread.join(seconds)
+
     @staticmethod
     def _write(place: Place, count: int, now: datetime) -> None:
         workspace_id, connection_id, reason = place
@@ -73,19 +85,23 @@ class Refusals:
         except IntegrityError:
             log.info("A connection was deleted before its refused deliveries were counted.")
 
-    def _serve(self) -> None:
+    def _serve(self, ending: threading.Event) -> None:
         """Write until there is nothing left to write; the next refusal starts this anew."""
         while True:
-            time.sleep(FLUSH_SECONDS)
+            is_last = ending.wait(FLUSH_SECONDS)
             try:
                 self.flush()
             except DatabaseError as error:  # the database is away; the counts wait
                 log.warning("Refused deliveries could not be counted yet (%s).", type(error).__name__)
+                is_over = is_last
+            else:
+                is_over = False
             connection.close()
             with self._lock:
-                if not self._counts:
-                    self._pid = None
+                if is_over or not self._counts:
+                    self._thread = None
                     return
 
 
 refusals = Refusals()
+atexit.register(refusals.finish)

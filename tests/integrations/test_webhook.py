@@ -57,14 +57,10 @@ def test_a_signed_event_is_stored_once_whole_and_sealed(lane: Lane) -> None:
 
 
 def counted(lane: Lane) -> list[RefusedDelivery]:
-    """The refused deliveries on disk. Their own thread may be writing them at this moment; then they are there soon."""
-    refusals.flush()
-    for _ in range(200):
-        with scoped_transaction(lane.workspace):
-            if rows := list(RefusedDelivery.objects.all()):
-                return rows
-        time.sleep(0.05)
-    return []
+    """The refused deliveries, once their thread has written them."""
+    refusals.finish()
+    with scoped_transaction(lane.workspace):
+        return list(RefusedDelivery.objects.all())
 
 
 @pytest.mark.parametrize("offset", [-301, 301, -86400, 86400])

@@ -5,8 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
+import psycopg
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 
 from pqintel.workspaces.models import Invitation, Workspace
 from pqintel.workspaces.tenancy import ScopeError, current_workspace_id, everywhere, scope, scoped_transaction
@@ -123,3 +124,18 @@ class TestEverywhere:
             with everywhere("test"):
                 assert set(Invitation.objects.values_list("pk", flat=True)) == {first.pk, second.pk}
             assert list(Invitation.objects.values_list("pk", flat=True)) == [first.pk]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_was_lost_is_djangos_error_where_a_transaction_begins(workspace: Workspace) -> None:
+    """Threads that count refusals, and whoever else waits for the database to come back, catch that one."""
+    place = connection.settings_dict
+    names = {"user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT", "dbname": "NAME"}
+    connection.ensure_connection()
+    with psycopg.connect(**{word: place[key] for word, key in names.items()}, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s)", (connection.connection.info.backend_pid,))
+    with pytest.raises(OperationalError), scoped_transaction(workspace):
+        pytest.fail("there is no connection")
+    connection.close()
+    with scoped_transaction(workspace):
+        assert list(Invitation.objects.all()) == []

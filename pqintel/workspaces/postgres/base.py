@@ -53,7 +53,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def enter_workspace(self, workspace: int | None) -> None:
         """Set the workspace of the open transaction; None leaves it without one, so that tenant tables raise."""
         text = "" if workspace is None else str(workspace)
-        self.connection.execute("SELECT set_config('app.ws', %s, true)", (text,))
+        with self.wrap_database_errors:  # who catches Django's errors means a lost connection here as well
+            self.connection.execute("SELECT set_config('app.ws', %s, true)", (text,))
 
     @contextmanager
     def as_owner(self) -> Iterator[None]:
