@@ -63,7 +63,7 @@ def counted(lane: Lane) -> list[RefusedDelivery]:
         return list(RefusedDelivery.objects.all())
 
 
-@pytest.mark.parametrize("offset", [-301, 301, -86400, 86400])
+@pytest.mark.parametrize("offset", [-301, 330, -86400, 86400])  # the future comes nearer while it is sent
 def test_a_stale_or_future_timestamp_is_refused_and_counted(lane: Lane, offset: int) -> None:
     assert post(lane, b'{"id":"evt_1"}', at=time.time() + offset).status_code == 400
     assert stored(lane) == []
