@@ -35,6 +35,7 @@ def message(workspace: Workspace, mode: Mode, said: Summary, late: Due | None = 
         lines=(*lines, *_trouble(said)),
         fields=tuple(_fields(said)),
         link=Link(_dashboard(workspace, mode, said.period), "Open the dashboard"),
+        names_workspace=True,
     )
 
 

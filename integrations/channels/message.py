@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -12,6 +12,9 @@ from billing.modes import Mode
 # With those that turn the direction of what follows: a customer's name must not change how an amount beside it reads.
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028-\u202e\u2066-\u2069]+")
 _CONTROL_IN_LINES: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028-\u202e\u2066-\u2069]+")
+# What programs look for where they make links of text: hosts, addresses, mentions, commands.
+_MAKES_LINKS: Final = re.compile(r"(?<=[.:/@#])(?=\S)")
+_BREAK: Final = "\N{ZERO WIDTH SPACE}"
 _LINK: Final = re.compile(r"https?://[^\s<>\"|\\^`{}]+")
 
 
@@ -51,7 +54,8 @@ class Message:
     Any text will do: names come from Stripe.
 
     Control characters become spaces, so that no title ever breaks a header and PostgreSQL takes every message. `mode`
-    is set by `deliver`; a message of test mode says so.
+    is set by `deliver`; a message of test mode says so. `workspace` is set as it is sent (`signed`): several workspaces
+    may write to one place. A message that `names_workspace` in its own words is not signed.
     """
 
     title: str
@@ -61,6 +65,8 @@ class Message:
     severity: Severity = Severity.INFO
     mode: Mode | None = None
     also: Link | None = None
+    names_workspace: bool = False
+    workspace: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "title", _one_line(self.title))
@@ -81,8 +87,22 @@ class Message:
             marks.append(f"{self.severity.label}:")
         return " ".join([*marks, self.title])
 
+    @property
+    def signature(self) -> str:
+        """What follows the heading where nothing else is seen, in notifications and lists of mails: whose it is."""
+        return f" · {self.workspace}" if self.workspace else ""
+
+    @property
+    def origin(self) -> str:
+        """The workspace's name, with invisible breaks where a program would make a link of it; "" without signature."""
+        return _MAKES_LINKS.sub(_BREAK, self.workspace)
+
+    def signed(self, workspace: str) -> Message:
+        """The message with the name of the workspace that it comes from, unless it says that itself."""
+        return self if self.names_workspace else replace(self, workspace=_one_line(workspace))
+
     def document(self) -> dict[str, Any]:
-        """As JSON, for the outbox."""
+        """As JSON, for the outbox: everything but the workspace, which has its present name as it is sent."""
         return {
             "title": self.title,
             "lines": list(self.lines),
@@ -91,19 +111,21 @@ class Message:
             "also": _document(self.also),
             "severity": self.severity.value,
             "mode": None if self.mode is None else self.mode.value,
+            "names_workspace": self.names_workspace,
         }
 
     @classmethod
     def of(cls, document: dict[str, Any]) -> Message:
-        """The message that `document()` was of."""
+        """The message that `document()` was of. What was added to it later may be missing: messages wait for days."""
         return cls(
             title=document["title"],
             lines=tuple(document["lines"]),
             fields=tuple((label, value) for label, value in document["fields"]),
             link=_link(document["link"]),
-            also=_link(document.get("also")),  # messages that wait since before there was a second one have none
+            also=_link(document.get("also")),
             severity=Severity(document["severity"]),
             mode=None if document["mode"] is None else Mode(document["mode"]),
+            names_workspace=document.get("names_workspace", False),
         )
 
 

@@ -125,8 +125,8 @@ def send_now(delivery: Delivery, clock: Clock | None = None) -> Outcome:
 def _test(delivery: Delivery, clock: Clock) -> Outcome:
     now = clock.now()
     with transaction.atomic():
-        rows = Delivery.objects.select_related("channel").filter(workspace_id=delivery.workspace_id)
-        row = rows.select_for_update().filter(pk=delivery.pk, channel__removed_at=None).first()
+        rows = Delivery.objects.select_related("channel__workspace").filter(workspace_id=delivery.workspace_id)
+        row = rows.select_for_update(of=("self", "channel")).filter(pk=delivery.pk, channel__removed_at=None).first()
         if row is None:
             return Permanent("The channel was removed.")
         wait = row.channel.next_send_at
@@ -159,7 +159,8 @@ def _outsider(workspace_id: int, number: int) -> Outsider | None:
 def _due(workspace_id: int, number: int, now: datetime) -> Delivery | datetime | None:
     """The next delivery of a channel that works, when there will be one, or None. Locks the channel."""
     channel = (
-        Channel.objects.select_for_update()
+        Channel.objects.select_for_update(of=("self",))
+        .select_related("workspace")
         .filter(workspace_id=workspace_id, number=number, removed_at=None, state=ChannelState.OK)
         .first()
     )
@@ -192,7 +193,7 @@ def _claim(row: Delivery, now: datetime) -> Claim | None:
         secret: Secret | None = channel.secret
     except SealError:
         secret = None
-    payload = TRANSPORTS[channel.kind].render(Message.of(row.message))
+    payload = TRANSPORTS[channel.kind].render(Message.of(row.message).signed(channel.workspace.name))
     return Claim(row.workspace_id, row.pk, channel.kind, secret, channel.target, payload)
 
 

@@ -40,7 +40,7 @@ def try_out(channel: Channel, *, by: str) -> Outcome:
     page = reverse("integrations:channel", args=[channel.workspace.slug, channel.number])
     message = Message(
         "A test message of PQ Intel",
-        lines=(f"{by} sent it to see whether messages of {channel.workspace.name} arrive here. They do.",),
+        lines=(f"{by} sent it to see whether messages arrive here. They do.",),
         link=Link(f"{settings.PQ_BASE_URL}{page}", "See the channel"),
     )
     with transaction.atomic():

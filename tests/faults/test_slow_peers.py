@@ -222,6 +222,9 @@ def test_two_beats_bring_a_summary_and_an_alert_to_slack_once(stage: Stage, outs
         until("both have beaten again", lambda: all(beaten(beat) > count + 1 for beat, count in counts))
     titles = sorted(json.loads(asked.body)["text"] for asked in outside.messengers.asked)
     assert titles[0].startswith("Acme, ")
-    assert titles[1:] == ["Warning: 3 payments failed within an hour", "Warning: 4 payments failed within an hour"]
+    assert titles[1:] == [
+        "Warning: 3 payments failed within an hour · Acme",
+        "Warning: 4 payments failed within an hour · Acme",
+    ]
     assert company.waiting() == 0
     delete_workspace(company.workspace)

@@ -195,7 +195,9 @@ class World:
             self._mails.append(_mail(now, at, mail))
         self._mailed = len(self.post.mails)
         for body in self.slack.bodies[self._said :]:
-            self._messages.append(Said(at, body["text"].split("\n")[0], body["text"]))
+            title, _, whose = body["text"].rpartition(" · ")
+            assert whose == self.workspace.name
+            self._messages.append(Said(at, title, body["text"]))
         self._said = len(self.slack.bodies)
 
     def told(self, at: datetime) -> str:

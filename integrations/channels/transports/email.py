@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 from pqintel.queue import Outsider
 
 from ..message import Message
+from .fitting import fit, units
 from .outcomes import Outcome, Passing, Permanent, Sent
 
 LONGEST_SUBJECT = 200
@@ -25,9 +26,13 @@ class Email:
         return 0.0
 
     def render(self, message: Message) -> dict[str, Any]:
-        words = {"message": message, "link_url": message.link.url if message.link else ""}
+        words = {
+            "message": message,
+            "subject": _subject(message),
+            "link_url": message.link.url if message.link else "",
+        }
         return {
-            "subject": render_to_string("emails/delivery_subject.txt", words).strip()[:LONGEST_SUBJECT],
+            "subject": render_to_string("emails/delivery_subject.txt", words).strip(),
             "text": render_to_string("emails/delivery_message.txt", words).strip() + "\n",
             "html": render_to_string("emails/delivery_message.html", words),
         }
@@ -40,6 +45,12 @@ class Email:
         mail = EmailMultiAlternatives(payload["subject"], payload["text"], to=[target], headers=headers)
         mail.attach_alternative(payload["html"], "text/html")
         return post(mail)
+
+
+def _subject(message: Message) -> str:
+    """The heading and whose it is, of which the heading is cut."""
+    signature = fit(message.signature, LONGEST_SUBJECT // 2, str)
+    return fit(message.heading, LONGEST_SUBJECT - units(signature), str) + signature
 
 
 def post(mail: EmailMessage) -> Outcome:

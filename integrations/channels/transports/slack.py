@@ -116,7 +116,7 @@ class Bot:
 
 def blocks_of(message: Message) -> dict[str, Any]:
     """The message as blocks, with the text that notifications and old clients show."""
-    heading = fit(message.heading, LONGEST_TITLE, escape)
+    heading = _fit(message.heading)
     blocks = [_section(f"*{heading}*")]
     blocks += [_section(text) for text in _sections(message.lines)]
     for first in range(0, len(message.fields), MOST_FIELDS):
@@ -124,7 +124,9 @@ def blocks_of(message: Message) -> dict[str, Any]:
         blocks.append({"type": "section", "fields": fields})
     links = " · ".join(f"<{escape(link.url)}|{_label(link.label)}>" for link in message.links)
     end = [_section(links)] if links else []
-    return {"text": heading, "blocks": [*blocks[: MOST_BLOCKS - len(end)], *end]}
+    if message.workspace:
+        end.append({"type": "context", "elements": [_text(f"Workspace: {_fit(message.origin)}")]})
+    return {"text": heading + _fit(message.signature), "blocks": [*blocks[: MOST_BLOCKS - len(end)], *end]}
 
 
 def escape(text: str) -> str:
@@ -132,18 +134,26 @@ def escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def _fit(text: str) -> str:
+    return fit(text, LONGEST_TITLE, escape)
+
+
 def _label(text: str) -> str:
-    return fit(text, LONGEST_TITLE, escape).replace("|", "¦")
+    return _fit(text).replace("|", "¦")
 
 
 def _section(text: str) -> dict[str, Any]:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
+    return {"type": "section", "text": _text(text)}
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
 def _field(label: str, value: str) -> dict[str, Any]:
-    head = f"*{fit(label, LONGEST_TITLE, escape)}*\n"
+    head = f"*{_fit(label)}*\n"
     text = head + fit(value, LONGEST_FIELD - len(head), escape)
-    return {"type": "mrkdwn", "text": text, "verbatim": True}
+    return _text(text)
 
 
 def _sections(lines: tuple[str, ...]) -> Iterator[str]:

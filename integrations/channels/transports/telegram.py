@@ -56,12 +56,14 @@ class Telegram:
 
 
 def html_of(message: Message) -> str:
-    """The message in the HTML that Telegram knows, 4,096 units at most; the links are never what falls away."""
+    """The message in the HTML that Telegram knows, 4,096 units at most; links and workspace never fall away."""
     head = f"<b>{fit(message.heading, LONGEST_TITLE, html.escape)}</b>"
     links = [
         f'<a href="{html.escape(link.url)}">{fit(link.label, LONGEST_TITLE, html.escape)}</a>' for link in message.links
     ]
     tail = "\n\n" + " · ".join(links) if links else ""
+    if message.workspace:
+        tail += f"\n\n<i>Workspace: {fit(message.origin, LONGEST_TITLE, html.escape)}</i>"
     room = LONGEST - units(head) - units(tail)
     body = ""
     for start, text in _parts(message):

@@ -204,7 +204,7 @@ def test_an_address_gets_nothing_before_it_is_confirmed(
     go(row, Hands(timezone.now()))
     assert [message.subject for message in mail.outbox] == [
         "Confirm this address for Acme",
-        "Warning: A payment failed",
+        "Warning: A payment failed · Acme",
     ]
 
 
@@ -304,7 +304,9 @@ def test_a_test_says_what_the_provider_said(workspace: Workspace, admin_client: 
     assert "The test was not sent. Slack: The bot is not in the channel. Invite it there. (not_in_channel)" in bad
     assert fresh(all_of(workspace)[0]).state == "broken"
     assert [row.state for row in deliveries(workspace)] == ["sent", "failed"]
-    assert outside.bodies[0]["text"] == "A test message of PQ Intel"
+    assert outside.bodies[0]["text"] == "A test message of PQ Intel · Acme"
+    assert "Acme" not in str(outside.bodies[0]["blocks"][:-1]).replace("/w/acme/", "")
+    assert outside.bodies[0]["blocks"][-1]["elements"][0]["text"] == "Workspace: Acme"
 
 
 def test_tests_are_not_endless(workspace: Workspace, admin_client: Client, outside: Provider) -> None:

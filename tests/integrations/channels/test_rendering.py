@@ -38,6 +38,57 @@ def test_slack_blocks_exactly() -> None:
     }
 
 
+def context(text: str) -> dict[str, Any]:
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": text, "verbatim": True}]}
+
+
+def test_a_signed_message_says_last_which_workspace_it_is_of() -> None:
+    message, said = HELLO.signed("Nuts & <Bolts>"), "Nuts &amp; &lt;Bolts&gt;"
+    slack = blocks_of(message)
+    assert slack["text"] == f"Warning: A payment failed · {said}"
+    assert slack["blocks"] == [*blocks_of(HELLO)["blocks"], context(f"Workspace: {said}")]
+    assert html_of(message) == f"{html_of(HELLO)}\n\n<i>Workspace: {said}</i>"
+    mail, unsigned = (TRANSPORTS["email"].render(one) for one in (message, HELLO))
+    assert mail["subject"] == "Warning: A payment failed · Nuts & <Bolts>"
+    assert mail["text"] == unsigned["text"].replace("your workspace", "the workspace Nuts & <Bolts>")
+    assert mail["html"] == unsigned["html"].replace("your workspace", f"the workspace {said}")
+    assert "the workspace Nuts" in mail["text"]
+    assert said in mail["html"]
+
+
+def test_who_names_the_workspace_is_not_signed() -> None:
+    message = Message("Acme, Tue 10 Mar 2026", names_workspace=True)
+    assert message.signed("Acme") == message
+    assert Message.of(message.document()) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Acme", "Acme"),
+        ("Acme Inc.", "Acme Inc."),
+        ("Booking.com B.V.", "Booking.~com B.~V."),
+        ("https://evil.example/now", "https:~/~/~evil.~example/~now"),
+        ("win@evil.example /start #1", "win@~evil.~example /~start #~1"),
+        ("5\u202e00.4\r\nBcc: x", "5 00.~4 Bcc: x"),
+    ],
+)
+def test_a_name_becomes_no_link(name: str, said: str) -> None:
+    message, broken = HELLO.signed(name), said.replace("~", "\u200b")
+    assert blocks_of(message)["blocks"][-1] == context(f"Workspace: {broken}")
+    assert html_of(message).endswith(f"</a>\n\n<i>Workspace: {broken}</i>")
+    mail = TRANSPORTS["email"].render(message)
+    assert mail["subject"] == f"Warning: A payment failed · {said.replace('~', '')}"
+    for part in ("text", "html"):
+        assert f"the workspace {broken}." in mail[part]
+
+
+def test_of_a_long_subject_the_heading_is_cut() -> None:
+    subject = TRANSPORTS["email"].render(Message("x" * 300).signed("Acme"))["subject"]
+    assert subject == "x" * 192 + "… · Acme"
+    assert TRANSPORTS["email"].render(Message("x" * 300))["subject"] == "x" * 199 + "…"
+
+
 def test_a_bot_unfurls_nothing() -> None:
     payload = TRANSPORTS["slack_bot"].render(HELLO)
     assert (payload["unfurl_links"], payload["unfurl_media"]) == (False, False)
@@ -81,9 +132,9 @@ def test_a_second_link_stands_beside_the_first_everywhere() -> None:
     assert '<a href="https://dashboard.stripe.com/customers/cus_1?a=1&amp;b=2"' in mail["html"]
 
 
-def test_a_message_that_was_kept_before_there_was_a_second_link_is_read() -> None:
+def test_a_message_that_was_kept_by_an_earlier_version_is_read() -> None:
     kept = HELLO.document()
-    del kept["also"]
+    del kept["also"], kept["names_workspace"]
     assert Message.of(kept) == HELLO
 
 
@@ -143,10 +194,13 @@ def test_a_link_is_an_absolute_address(url: str) -> None:
         also=st.none() | st.just(Link("https://stripe.example.com/", "There")),
         severity=st.sampled_from(Severity),
         mode=st.none() | st.sampled_from(Mode),
-    )
+        names_workspace=st.booleans(),
+    ),
+    st.text(max_size=120),
 )
-def test_every_message_is_within_every_limit_and_comes_back_as_it_was(message: Message) -> None:
+def test_every_message_is_within_every_limit_and_comes_back_as_it_was(message: Message, workspace: str) -> None:
     assert Message.of(message.document()) == message
+    message = message.signed(workspace)
     slack = blocks_of(message)
     assert len(slack["blocks"]) <= 50
     texts = [block["text"]["text"] for block in slack["blocks"] if "text" in block]
@@ -159,6 +213,9 @@ def test_every_message_is_within_every_limit_and_comes_back_as_it_was(message: M
     assert text.count("<b>") == text.count("</b>")
     labels = [link.label for link in message.links]
     assert [label for label in ("See it", "There") if f"|{label}>" in texts[-1]] == labels
+    assert units(TRANSPORTS["email"].render(message)["subject"]) <= 200
+    assert [block["type"] for block in slack["blocks"]].count("context") == bool(message.workspace)
+    assert text.endswith("</i>") == bool(message.workspace)
     assert [label for label in ("See it", "There") if f'">{label}</a>' in text] == labels
 
 

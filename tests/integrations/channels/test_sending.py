@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from django.core import mail
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from billing.modes import Mode
 from integrations.channels import notices, roster, sending
@@ -158,7 +159,7 @@ def test_what_waits_is_sent_in_order_and_at_slacks_pace(
         say(workspace, slack, key=title, message=sending.Message(title))
     hands = Hands()
     assert go(slack, hands) == Visit(3)
-    assert outside.titles == ["first", "second", "third"]
+    assert outside.titles == ["first · Acme", "second · Acme", "third · Acme"]
     assert hands.slept == [1.0, 1.0]
     assert [(row.state, row.tries, row.answer, row.possible_duplicate) for row in deliveries(workspace)] == [
         ("sent", 1, "ok, message 1503435956.000247", False)
@@ -189,9 +190,9 @@ def test_of_a_worker_of_two_processes_one_at_a_time_waits_for_the_clock(
     assert go(slack, hands) == Visit(1)
     goes_on.set()
     thread.join()
-    assert (outside.titles, hands.slept) == (["first"], [])
+    assert (outside.titles, hands.slept) == (["first · Acme"], [])
     assert go(slack, hands) == Visit(1)
-    assert (outside.titles, hands.slept) == (["first", "second"], [1.0])
+    assert (outside.titles, hands.slept) == (["first · Acme", "second · Acme"], [1.0])
 
 
 def test_a_group_at_telegram_gets_twenty_a_minute(workspace: Workspace, telegram: Channel, outside: Provider) -> None:
@@ -216,7 +217,35 @@ def test_a_visit_ends_after_five_seconds(workspace: Workspace, slack: Channel, o
 def test_test_mode_is_said(workspace: Workspace, slack: Channel, outside: Provider) -> None:
     say(workspace, slack, mode=Mode.TEST)
     go(slack, Hands())
-    assert outside.titles == ["[Test mode] Warning: A payment failed"]
+    assert outside.titles == ["[Test mode] Warning: A payment failed · Acme"]
+
+
+def test_workspaces_that_write_to_one_place_are_told_apart(
+    workspace: Workspace, slack: Channel, outside: Provider
+) -> None:
+    other = ChannelFactory(workspace=WorkspaceFactory(name="Before"), secret=BOT_TOKEN, target=slack.target)
+    say(workspace, slack)
+    say(other.workspace, other)
+    Workspace.objects.filter(pk=other.workspace_id).update(name="Beta <GmbH>")
+    with CaptureQueriesContext(connection) as asked:
+        go(slack, Hands())
+    assert [query["sql"] for query in asked if 'FROM "workspaces_workspace"' in query["sql"]] == []
+    go(other, Hands())
+    assert outside.titles == ["Warning: A payment failed · Acme", "Warning: A payment failed · Beta &lt;GmbH&gt;"]
+    assert [body["blocks"][-1]["elements"][0]["text"] for body in outside.bodies] == [
+        "Workspace: Acme",
+        "Workspace: Beta &lt;GmbH&gt;",
+    ]
+
+
+def test_a_message_that_names_its_workspace_is_sent_as_it_is(
+    workspace: Workspace, slack: Channel, outside: Provider
+) -> None:
+    say(workspace, slack, message=sending.Message("Acme, Tue 10 Mar 2026", names_workspace=True))
+    go(slack, Hands())
+    assert [(body["text"], [block["type"] for block in body["blocks"]]) for body in outside.bodies] == [
+        ("Acme, Tue 10 Mar 2026", ["section"])
+    ]
 
 
 def test_retry_after_is_obeyed_and_holds_for_the_whole_channel(
