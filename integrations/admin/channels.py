@@ -31,6 +31,8 @@ class ChannelAdmin(TenantAdmin):
         "reason",
         "since",
         "told_at",
+        "telling_at",
+        "lost_tellings",
         "failures",
         "next_send_at",
         "last_sent_at",

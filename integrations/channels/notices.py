@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
+from urllib.parse import urlsplit
+from uuid import uuid5
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -14,10 +16,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from integrations.models import Channel, ChannelState
+from pqintel.queue import Work, hold_lane
 from pqintel.workspaces.models import Membership
 from pqintel.workspaces.roles import Permission, Role
 
 from . import roster
+from .lanes import lane_of
 
 log = logging.getLogger(__name__)
 AGAIN_AFTER: Final = timedelta(minutes=5)
@@ -41,31 +45,58 @@ def mail_link(channel: Channel) -> None:
 def tell_if_broken(workspace_id: int, number: int) -> bool:
     """Mail, once, that a channel is broken: to whoever added it, if they still may configure, and to all owners.
 
-    Noted before it is sent, so that nobody is told twice; taken back where the mail server refuses, and tried again
-    five minutes later. Returns whether it was sent. Must run in the workspace's scope and outside a transaction.
+    Owed from the instant that broke it until it is noted as told. A mail server that refuses is asked again five
+    minutes later; who dies between sending and noting it costs one repeat, with the same Message-ID, and who dies then
+    as well leaves it at that. Returns whether it was sent. Must run in the workspace's scope and outside a transaction.
     """
-    now = timezone.now()
+    with hold_lane(lane_of(workspace_id, number), Work.TELLING) as held:
+        return held and _tell(workspace_id, number, timezone.now())
+
+
+def _tell(workspace_id: int, number: int, now: datetime) -> bool:
     with transaction.atomic():
-        rows = Channel.objects.select_for_update(of=("self",)).select_related("workspace")
-        broken = rows.filter(state=ChannelState.BROKEN, told_at=None, removed_at=None)
-        channel = broken.filter(workspace_id=workspace_id, number=number).first()
-        if channel is None or (channel.next_send_at is not None and channel.next_send_at > now):
-            return False
-        channel.told_at = now
-        channel.save(update_fields=["told_at"])
-        people = _responsible(channel)
+        channel = _claim(workspace_id, number, now)
+        people = _responsible(channel) if channel is not None else []
+    if channel is None:
+        return False
     page = reverse("integrations:channel", args=[channel.workspace.slug, channel.number])
     words = {"channel": channel, "workspace": channel.workspace, "channel_url": f"{settings.PQ_BASE_URL}{page}"}
+    outcome: dict[str, Any] = {"told_at": now}
     try:
-        for person in people:
-            _mail("channel_broken", words, [person])
+        if people:
+            _mail("channel_broken", words, people, _message_id(channel))
     except OSError as trouble:
         log.warning("A broken channel could not be told of by mail (%s); tried again.", type(trouble).__name__)
-        with transaction.atomic():
-            rows = Channel.objects.filter(pk=channel.pk, workspace_id=workspace_id, state=ChannelState.BROKEN)
-            rows.update(told_at=None, next_send_at=now + AGAIN_AFTER)
-        return False
-    return bool(people)
+        outcome = {"next_send_at": now + AGAIN_AFTER}
+    with transaction.atomic():  # it may be mended, and even broken again, by now
+        rows = Channel.objects.filter(pk=channel.pk, workspace_id=workspace_id, state=ChannelState.BROKEN)
+        rows.filter(since=channel.since).update(telling_at=None, **outcome)
+    return bool(people) and "told_at" in outcome
+
+
+def _claim(workspace_id: int, number: int, now: datetime) -> Channel | None:
+    """Note, to be committed before it is sent, that the mail about a channel is under way. None: there is none to send.
+
+    The lane is held: whoever claimed it before and has not settled it is dead.
+    """
+    rows = Channel.objects.select_for_update(of=("self",)).select_related("workspace")
+    broken = rows.filter(state=ChannelState.BROKEN, told_at=None, removed_at=None)
+    channel = broken.filter(workspace_id=workspace_id, number=number).first()
+    if channel is None or (channel.next_send_at is not None and channel.next_send_at > now):
+        return None
+    channel.lost_tellings += channel.telling_at is not None
+    given_up = channel.lost_tellings > 1
+    channel.telling_at, channel.told_at = (None, now) if given_up else (now, None)
+    channel.save(update_fields=["lost_tellings", "telling_at", "told_at"])
+    if given_up:
+        log.warning("The mail about a broken channel lost its sender twice; whether it arrived is not known.")
+        return None
+    return channel
+
+
+def _message_id(channel: Channel) -> str:
+    """The same for every try to tell of one outage."""
+    return f"<broken-{uuid5(channel.pk, channel.since.isoformat())}@{urlsplit(settings.PQ_BASE_URL).hostname}>"
 
 
 def _responsible(channel: Channel) -> list[str]:
@@ -78,8 +109,11 @@ def _responsible(channel: Channel) -> list[str]:
     ]
 
 
-def _mail(name: str, words: dict[str, Any], to: list[str]) -> None:
+def _mail(name: str, words: dict[str, Any], to: list[str], message_id: str = "") -> None:
+    headers = {"Message-ID": message_id} if message_id else {}
     subject = " ".join(render_to_string(f"emails/{name}_subject.txt", words).split())
-    mail = EmailMultiAlternatives(subject, render_to_string(f"emails/{name}_message.txt", words), to=to)
+    mail = EmailMultiAlternatives(
+        subject, render_to_string(f"emails/{name}_message.txt", words), to=to, headers=headers
+    )
     mail.attach_alternative(render_to_string(f"emails/{name}_message.html", words), "text/html")
     mail.send()

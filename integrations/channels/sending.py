@@ -251,8 +251,11 @@ def _settle(claim: Claim, outcome: Outcome, now: datetime, *, is_test: bool = Fa
         ]
     )  # fmt: skip
     channel.save(
-        update_fields=["target", "state", "reason", "since", "told_at", "failures", "next_send_at", "last_sent_at"]
-    )
+        update_fields=[
+            "target", "state", "reason", "since", "told_at", "telling_at", "lost_tellings", "failures", "next_send_at",
+            "last_sent_at",
+        ]
+    )  # fmt: skip
 
 
 def _sent(row: Delivery, channel: Channel, answer: str, now: datetime) -> None:
@@ -289,7 +292,7 @@ def _break(channel: Channel, reason: str, now: datetime) -> None:
     if channel.removed_at is not None:
         return
     if channel.state != ChannelState.BROKEN:
-        channel.since, channel.told_at = now, None
+        channel.since, channel.told_at, channel.telling_at, channel.lost_tellings = now, None, None, 0
     channel.state, channel.reason, channel.next_send_at = ChannelState.BROKEN, reason, None
     outages.begin(channel, reason, now)
     outbox.hold(channel, f"The channel is broken. {reason}")

@@ -34,8 +34,10 @@ class Channel(TenantModel):
     channel id, chat id or address; of a webhook, whose whole URL is secret, its last four letters.
 
     `state` changes by `integrations.channels.roster` and `sending` alone; `reason` says why it is not "ok" (the
-    provider's own words), `since` when that began, `told_at` when somebody was told of it by mail. Nothing is sent
-    before `next_send_at`: the provider's rate limit, what it asked for by Retry-After, or a pause after a failure.
+    provider's own words), `since` when that began, `told_at` when somebody was told of it by mail: null while that mail
+    is owed. `telling_at` is committed before it is sent and taken away with its outcome, as `Delivery.claimed_at`;
+    `lost_tellings` of its senders died. Nothing is sent before `next_send_at`: the provider's rate limit, what it asked
+    for by Retry-After, or a pause after a failure.
     `links_mailed` counts the links that were mailed to confirm an address.
     """
 
@@ -49,6 +51,8 @@ class Channel(TenantModel):
     reason = models.TextField(blank=True, default="")
     since = models.DateTimeField(default=timezone.now)
     told_at = models.DateTimeField(null=True)
+    telling_at = models.DateTimeField(null=True)
+    lost_tellings = models.SmallIntegerField(default=0, db_default=0)
     failures = models.IntegerField(default=0, help_text="In a row; each makes the next try come later.")
     next_send_at = models.DateTimeField(null=True)
     last_sent_at = models.DateTimeField(null=True)

@@ -23,6 +23,7 @@ class Work(IntEnum):
     LETTERS = 0x5056 << 44
     CARDS = 0x5057 << 44
     WAITING = 0x5058 << 44
+    TELLING = 0x5059 << 44
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -20,7 +22,7 @@ from integrations.channels.lanes import lane_of, lane_parts
 from integrations.channels.sending import DIED_TWICE, Visit
 from integrations.models import Channel, ChannelKind, ChannelState, Delivery, DeliveryState
 from integrations.tasks import send_deliveries, sweep_deliveries
-from pqintel.queue import Outsider, Work
+from pqintel.queue import Outsider, Work, hold_lane
 from pqintel.queue.places import Places
 from pqintel.workspaces.actions.workspaces import delete_workspace
 from pqintel.workspaces.models import Membership, Workspace
@@ -357,8 +359,8 @@ def test_a_permanent_error_breaks_the_channel_and_its_people_are_told_once(
     ]
     assert (fresh(slack).state, fresh(slack).reason) == ("broken", "Slack: The channel is archived. (is_archived)")
     assert len(outside.peer.asked) == 1
-    assert sorted(message.to[0] for message in mail.outbox) == sorted([owner.email, admin.user.email])
-    assert {message.subject for message in mail.outbox} == {"Ops is broken: Acme gets no messages there"}
+    assert [sorted(message.to) for message in mail.outbox] == [sorted([owner.email, admin.user.email])]
+    assert mail.outbox[0].subject == "Ops is broken: Acme gets no messages there"
     assert "Slack: The channel is archived. (is_archived)" in mail.outbox[0].body
     assert f"/w/acme/settings/integrations/channels/{slack.number}/" in mail.outbox[0].body
 
@@ -381,12 +383,68 @@ def test_without_a_mail_server_it_is_told_later(workspace: Workspace, slack: Cha
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
     with scope(workspace):
         assert not notices.tell_if_broken(workspace.pk, slack.number)
-    assert fresh(slack).told_at is None
+    assert (fresh(slack).told_at, fresh(slack).telling_at, fresh(slack).lost_tellings) == (None, None, 0)
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     set_channel(slack, next_send_at=THEN)
     with scope(workspace):
         assert notices.tell_if_broken(workspace.pk, slack.number)
     assert len(mail.outbox) == 1
+
+
+def test_the_mail_of_a_sender_that_died_goes_once_more_and_no_more(workspace: Workspace, slack: Channel) -> None:
+    MembershipFactory(workspace=workspace, role=Role.OWNER)
+    set_channel(slack, state=ChannelState.BROKEN, reason="x")
+
+    def dies() -> None:
+        set_channel(slack, told_at=None, telling_at=THEN)  # as it is left where nobody came to note that it was sent
+
+    def tells() -> bool:
+        with scope(workspace):
+            return notices.tell_if_broken(workspace.pk, slack.number)
+
+    assert tells()
+    dies()
+    assert sweep_deliveries() == 1
+    assert tells()
+    assert (fresh(slack).telling_at, fresh(slack).lost_tellings) == (None, 1)
+    dies()
+    assert not tells()
+    assert fresh(slack).telling_at is None
+    assert fresh(slack).told_at is not None
+    assert sweep_deliveries() == 0
+    first, again = mail.outbox
+    assert first.extra_headers == again.extra_headers
+    assert re.fullmatch(r"<broken-[0-9a-f-]{36}@\S+>", first.extra_headers["Message-ID"])
+
+
+def test_another_outage_is_another_mail(workspace: Workspace, slack: Channel, outside: Provider) -> None:
+    MembershipFactory(workspace=workspace, role=Role.OWNER)
+    for key in ("one", "two"):
+        outside.replies = [slack_error("is_archived")]
+        say(workspace, slack, key=key)
+        send_deliveries(lane_of(workspace.pk, slack.number))
+        set_channel(slack, lost_tellings=1)
+        try_out(slack, Hands(), key=f"test {key}")
+    assert fresh(slack).state == ChannelState.OK
+    one, two = (message.extra_headers["Message-ID"] for message in mail.outbox)
+    assert one != two
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_tells_while_another_is_at_it(workspace: Workspace, slack: Channel) -> None:
+    MembershipFactory(workspace=workspace, role=Role.OWNER)
+    set_channel(slack, state=ChannelState.BROKEN, reason="x", telling_at=THEN)
+
+    def another() -> None:
+        try:
+            with scope(workspace):
+                assert not notices.tell_if_broken(workspace.pk, slack.number)
+        finally:
+            connection.close()
+
+    with hold_lane(lane_of(workspace.pk, slack.number), Work.TELLING), ThreadPoolExecutor(1) as pool:
+        pool.submit(another).result(10)
+    assert (fresh(slack).lost_tellings, mail.outbox) == (0, [])
 
 
 def test_a_test_that_arrives_mends_the_channel_and_what_was_held_follows(
@@ -406,10 +464,10 @@ def test_a_test_that_arrives_mends_the_channel_and_what_was_held_follows(
     ]
 
 
-def try_out(channel: Channel, hands: Hands) -> sending.Outcome:
+def try_out(channel: Channel, hands: Hands, key: str = "test") -> sending.Outcome:
     with scope(channel.workspace_id):
         with transaction.atomic():
-            row = sending.outbox.put_test(fresh(channel), HELLO, "test", hands.at)
+            row = sending.outbox.put_test(fresh(channel), HELLO, key, hands.at)
         return sending.send_now(row, hands.clock)
 
 
