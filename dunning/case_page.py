@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from django.db.models import Count, Sum
+
 from billing.actions.access.holding import held_for
 from billing.modes import Mode
 from billing.money import Money
@@ -23,8 +25,10 @@ from .models import Case, CaseEntry, CaseState, EntryKind, Letter, LetterState
 from .schedule import Step, StepKind
 from .telling import reason_in_words
 from .terms import policy_of
-from .wording import words_for
+from .wording import MOST_LISTED, and_more, words_for
 
+MOST_LINES: Final = 200
+"""So many lines of a timeline are shown: who tries out cards on the invoice's page makes one each time."""
 _LETTERS: Final = {
     LetterState.WAITING: Status("Waiting", "accent"),
     LetterState.SENT: Status("Sent", "good"),
@@ -71,7 +75,8 @@ class Coming:
 @dataclass(frozen=True)
 class CasePage:
     """One case. `owed` is what of the invoice is open now; `enabled` whether dunning is on; `held` whether access is
-    held back although the case is closed. `others` are the customer's other running cases: their letters go together.
+    held back although the case is closed. `others` are the customer's other running cases, twenty at most: their
+    letters go together; `more` says what the rest is, "" where that is all. `cut`: the timeline is longer than `lines`.
     """
 
     case: Case
@@ -86,6 +91,8 @@ class CasePage:
     coming: Sequence[Coming]
     others: Sequence[Case]
     payment_url: str | None
+    more: str = ""
+    cut: bool = False
 
     @property
     def may_send(self) -> bool:
@@ -93,9 +100,10 @@ class CasePage:
 
 
 def case_page(workspace: Workspace, mode: Mode, case: Case, now: datetime) -> CasePage:
-    """All there is to say of a case. About fifteen queries, in scope."""
+    """What there is to say of a case. About fifteen queries, in scope."""
     known = look(workspace.pk, mode, [case.invoice]).get(case.invoice)
-    others = Case.objects.filter(workspace=workspace, mode=mode, customer=case.customer, closed_at=None)
+    others, more = _others(case)
+    entries = timeline(case, MOST_LINES + 1)
     words = words_for(workspace.pk, mode, [case])
     return CasePage(
         case=case,
@@ -106,11 +114,26 @@ def case_page(workspace: Workspace, mode: Mode, case: Case, now: datetime) -> Ca
         reason=reason_in_words(case, known),
         enabled=policy_of(workspace.pk, mode).enabled,
         held=_still_held(case, known),
-        lines=_lines(workspace, mode, timeline(case)),
+        lines=_lines(workspace, mode, entries[:MOST_LINES]),
+        cut=len(entries) > MOST_LINES,
         coming=_coming(case, known),
-        others=list(others.exclude(pk=case.pk).order_by("opened_at", "pk")[:20]),
+        others=others,
+        more=more,
         payment_url=known.debt.payment_url if known is not None else None,
     )
+
+
+def _others(case: Case) -> tuple[list[Case], str]:
+    """The customer's other running cases, the oldest twenty, and what the rest is. Two queries at most."""
+    rows = Case.objects.filter(workspace_id=case.workspace_id, mode=case.mode, customer=case.customer, closed_at=None)
+    rows = rows.exclude(pk=case.pk)
+    shown = list(rows.order_by("opened_at", "pk").defer("plan", "texts")[:MOST_LISTED])
+    if len(shown) < MOST_LISTED:
+        return shown, ""
+    rest = rows.exclude(pk__in=[other.pk for other in shown]).order_by("currency")
+    sums = list(rest.values_list("currency").annotate(Count("pk"), Sum("amount")))
+    more = sum(count for _, count, _ in sums)
+    return shown, and_more(more, (Money(int(minor), currency) for currency, _, minor in sums)) if more else ""
 
 
 def _still_held(case: Case, known: Known | None) -> bool:

@@ -224,10 +224,10 @@ class Desk:
         self._changed.clear()
 
 
-def timeline(case: Case) -> list[CaseEntry]:
-    """A case's entries, the newest first. One query, in scope."""
+def timeline(case: Case, most: int | None = None) -> list[CaseEntry]:
+    """A case's entries, the newest first, `most` of them. One query, in scope."""
     rows = CaseEntry.objects.filter(workspace_id=case.workspace_id, mode=case.mode, invoice=case.invoice)
-    return list(rows.order_by("-pk"))
+    return list(rows.order_by("-pk")[:most])
 
 
 def _refusal(case: Case, move: Move) -> str:

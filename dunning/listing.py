@@ -33,7 +33,7 @@ STATES: Final = {
     CaseState.CANCELED: Status("Canceled", "", "The subscription ended for another reason."),
     CaseState.VOIDED: Status("Voided", "", "Nothing of the invoice is due any more."),
     CaseState.EXCLUDED: Status("Excluded", "", "The customer or their tier is not dunned."),
-    CaseState.RESOLVED: Status("Resolved", "", "Closed by a member of the workspace."),
+    CaseState.RESOLVED: Status("Resolved", "", "Closed by a member of the workspace, or nobody is a customer yet."),
 }
 STEPS: Final = {
     StepKind.AT_ONCE: "Letter: the payment failed",

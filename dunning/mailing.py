@@ -16,7 +16,7 @@ from .known import Known
 from .letters import LetterKind, LetterRequest
 from .models import Case
 from .schedule import StepKind, on_day
-from .wording import Words, amounts, listed
+from .wording import MOST_LISTED, Words, amounts, listed
 
 KINDS: Final[Mapping[str, LetterKind]] = {
     StepKind.AT_ONCE: LetterKind.PAYMENT_FAILED,
@@ -130,8 +130,8 @@ def facts_of(mailing: Mailing, known: Mapping[str, Known], words: Words, now: da
         "amount": amounts(case.money for case in mailing.cases)
         if mailing.kind is LetterKind.RECOVERED
         else amounts(one.debt.open for one in about),
-        "plan": listed(plan for case in mailing.cases if (plan := words.plan(case))),
-        "invoice_number": listed(case.label for case in mailing.cases),
+        "plan": listed((plan for case in mailing.cases if (plan := words.plan(case))), MOST_LISTED),
+        "invoice_number": listed((case.label for case in mailing.cases), MOST_LISTED),
         "date": words.day(now if mailing.kind in (LetterKind.RECOVERED, LetterKind.ACCESS_REDUCED) else lead.opened_at),
     }
     if lead.invoice in known and (last := known[lead.invoice].last) is not None:

@@ -22,11 +22,10 @@ from pqintel.workspaces.models import Workspace
 from .known import Known
 from .mailing import key_of
 from .models import Case, Policy
-from .wording import Words, amounts
+from .wording import MOST_LISTED, Words, amounts, and_more
 
 MOST_SINGLE: Final = 5
 """So many cases are told of one by one; more at once in one message."""
-MOST_LINES: Final = 20
 _DECLINES: Final = dict(DECLINES)
 
 
@@ -123,9 +122,9 @@ def _single(occasion: Occasion, case: Case, known: Known | None, words: Words, m
 
 
 def _summary(occasion: Occasion, cases: Sequence[Case], words: Words, mode: Mode) -> Message:
-    lines = [f"{words.customer(case)}: {figures.money(case.money)} ({case.label})" for case in cases[:MOST_LINES]]
-    if more := len(cases) - MOST_LINES:
-        lines += [f"and {more} more"] if more > 0 else []
+    lines = [f"{words.customer(case)}: {figures.money(case.money)} ({case.label})" for case in cases[:MOST_LISTED]]
+    if rest := cases[MOST_LISTED:]:
+        lines.append(and_more(len(rest), (case.money for case in rest)))
     page = reverse("dunning:cases", args=[words.workspace.slug, mode])
     return Message(
         title=occasion.many.format(count=len(cases)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from billing.models import Subscription
@@ -15,6 +16,9 @@ from pqintel.ui import figures
 from pqintel.workspaces.models import Workspace
 
 from .models import Case
+
+MOST_LISTED: Final = 20
+"""So many invoices are named one by one, wherever several are; of the others, how many and how much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,15 @@ def amounts(owed: Iterable[Money]) -> str:
     return listed(figures.money(money) for _, money in sorted(sums.items()))
 
 
-def listed(some: Iterable[str]) -> str:
-    """ "a", "a and b", "a, b and c"; each once, in the order given."""
-    *others, last = list(dict.fromkeys(some)) or [""]
+def and_more(count: int, owed: Iterable[Money]) -> str:
+    """The line that stands for those that are not listed: "and 12 more, $588.00 in total"."""
+    return f"and {count:,} more, {amounts(owed)} in total"
+
+
+def listed(some: Iterable[str], most: int | None = None) -> str:
+    """ "a", "a and b", "a, b and c"; each once, in the order given; of more than `most`: "a, b and 7 more"."""
+    names = list(dict.fromkeys(some)) or [""]
+    if most is not None and len(names) > most:
+        names = [*names[:most], f"{len(names) - most:,} more"]
+    *others, last = names
     return f"{', '.join(others)} and {last}" if others else last

@@ -11,7 +11,7 @@ from billing.modes import Mode
 from billing.owed import Debt, DebtState, debts
 from dunning.cards.standing import why_no_letter
 from dunning.models import Case, Letter, LetterKind
-from dunning.wording import amounts, listed
+from dunning.wording import MOST_LISTED, amounts, and_more, listed
 
 from .heard import asked_for
 from .kinds import CHASING
@@ -88,12 +88,18 @@ def _refresh_debts(letter: Letter) -> str:
 
 
 def pages_of(owed: Iterable[Debt], numbers: Mapping[str, str | None]) -> list[list[str]]:
-    """Stripe's page of each invoice that has one, with what it is for: "2IRZNI8E-0002: $49.00"."""
-    return [
-        [f"{numbers.get(debt.invoice) or debt.invoice}: {amounts([debt.open])}", debt.payment_url]
-        for debt in owed
-        if debt.payment_url
+    """Stripe's page of each invoice that has one, with what it is for: "2IRZNI8E-0002: $49.00".
+
+    Twenty at most, the first ones; what the others are together is the last line, which has no page.
+    """
+    payable = [(debt, debt.payment_url) for debt in owed if debt.payment_url]
+    found = [
+        [f"{numbers.get(debt.invoice) or debt.invoice}: {amounts([debt.open])}", url]
+        for debt, url in payable[:MOST_LISTED]
     ]
+    if rest := payable[MOST_LISTED:]:
+        found.append([and_more(len(rest), (debt.open for debt, _ in rest)), ""])
+    return found
 
 
 def numbers_of(workspace_id: int, mode: Mode, invoices: Iterable[str]) -> dict[str, str | None]:
@@ -109,8 +115,9 @@ def ask_for(letter: Letter, owed: Iterable[Debt], numbers: Mapping[str, str | No
     oldest_first = [invoice for invoice in numbers if invoice in by_invoice]
     changed = {
         "amount": amounts(debt.open for debt in by_invoice.values()),
-        "invoice_number": listed(numbers[invoice] or invoice for invoice in oldest_first),
+        "invoice_number": listed((numbers[invoice] or invoice for invoice in oldest_first), MOST_LISTED),
     }
     letter.facts = letter.facts | {name: value for name, value in changed.items() if name in letter.facts}
-    letter.pages = pages_of([by_invoice[invoice] for invoice in oldest_first], numbers)
-    letter.payment_url = letter.pages[-1][1] if letter.pages else None
+    in_order = [by_invoice[invoice] for invoice in oldest_first]
+    letter.pages = pages_of(in_order, numbers)
+    letter.payment_url = next((debt.payment_url for debt in reversed(in_order) if debt.payment_url), None)

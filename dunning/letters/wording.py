@@ -96,11 +96,12 @@ def fill(
 ) -> Wording:
     """A text with its placeholders filled in. Never raises: what is not known or not valid is left out or as it is.
 
-    `pages` (what it is for, URL): where there are several, the payment link is a line for each instead of one link.
+    `pages` (what it is for, URL): where there are several, the payment link is a line for each instead of one link. A
+    line without a URL ("") says something about the others.
     """
     values = {name: one_line(value) for name, value in facts.items()}
     values[LINK] = payment_page(payment_url) or ""
-    several = [(one_line(what), url) for what, page in pages if (url := payment_page(page))]
+    several = [(one_line(what), payment_page(page) or "") for what, page in pages if not page or payment_page(page)]
     head = "".join(values.get(name, "") if name else text for text, name in _split(subject))
     links = _lines_of_links(several) if len(several) > 1 else (Piece(values[LINK], values[LINK]),)
     found = (_pieces(paragraph, values, links) for paragraph in _PARAGRAPHS.split(body.strip()))
@@ -125,7 +126,9 @@ def one_line(text: str) -> str:
 
 
 def _lines_of_links(pages: Sequence[tuple[str, str]]) -> Paragraph:
-    lines = [(Piece(f"{what} "), Piece(url, url), Piece("\n")) for what, url in pages]
+    lines = [
+        (Piece(f"{what} "), Piece(url, url), Piece("\n")) if url else (Piece(what), Piece("\n")) for what, url in pages
+    ]
     return tuple(piece for line in lines for piece in line)[:-1]
 
 

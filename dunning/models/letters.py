@@ -39,8 +39,9 @@ class Letter(BillingModel):
 
     `subject` and `body` are the text as it was when the letter was decided, with its placeholders; `facts` are their
     values. `invoices` (Stripe's ids) are what it asks to be paid: they are looked at again before it is sent; `pages`
-    are where each of several is paid (what for, URL). `to` is the customer's address, read again before it is sent; of
-    a trial, which is about no customer (`customer` is empty), whoever asked for it.
+    are where each of several is paid (what for, URL); the last may stand for all others, without one. `to` is the
+    customer's address, read again before it is sent; of a trial, which is about no customer (`customer` is empty),
+    whoever asked for it.
 
     `claimed_at` is set and committed before the letter is sent, and taken away with its outcome: where it is still set
     later, the sender died in between, and what is sent again may be there already (`possible_duplicate`), once.

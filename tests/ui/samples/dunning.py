@@ -227,6 +227,8 @@ def pages() -> Iterator[tuple[str, Page]]:
     yield "cases-nothing", page("cases", "live", "cases", {"list": nothing})
     other = case(number="YO6A2VE0-0007")
     yield "case", page("case", "live", "cases", shown(case(), others=[other]))
+    many = shown(case(), others=[other] * 20, more="and 1,234 more, €119.00 and $1,501.00 in total", cut=True)
+    yield "case-many", page("case", "live", "cases", many)
     paused = case(CaseState.FINAL, paused_at=NOW - DAY)
     yield "case-paused", page("case", "test", "cases", shown(paused, enabled=False))
     wrong = {**shown(case()), "resolve_form": ReasonForm({}, prefix="resolve_form")}
