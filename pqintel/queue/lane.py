@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
-from django.db import connection
+from django.db import DatabaseError, connection
+
+log = logging.getLogger(__name__)
 
 
 class Work(IntEnum):
@@ -66,6 +69,11 @@ def _release(lock: int) -> None:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s)", (lock,))
+    except DatabaseError as error:
+        # The lock goes with the connection, which is lost, or was left in the middle of a statement by whatever is on
+        # its way out through here and shall not be hidden.
+        log.warning("Lane: let go by closing the connection (%s).", error)
+        connection.close()
     except BaseException:
         connection.close()  # it outlives the task, and the lock must not
         raise

@@ -119,6 +119,10 @@ class Program:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.name} does not end: {self.last_words()}") from None
 
+    def said(self, words: str) -> int:
+        """How often its log has these words, from whichever start."""
+        return self._stage.home.log(self.name).read_text().count(words)
+
     def last_words(self) -> str:
         return "\n".join(last_lines(self._stage.home.log(self.name), 30))
 
@@ -245,6 +249,12 @@ class Stage:
                 return bool(answer.status == 200)
         except OSError:
             return False
+
+    def works(self) -> bool:
+        """True. Fails when worker or beat has ended, with what it said last."""
+        for program in (self.worker, self.beat):
+            assert program.running, f"{program.name} has ended: {program.last_words()}"
+        return True
 
     def owner(self) -> psycopg.Connection[Any]:
         """A connection as the owner of the tables, whom row-level security does not bind; autocommit."""
