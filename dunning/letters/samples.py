@@ -1,11 +1,14 @@
-"""What a text looks like: filled in with the newest real case where there is one, else with made-up facts."""
+"""What a text looks like: filled in with the newest real case, or the card that expires the soonest, else with made-up
+facts."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.db.models import F, Q
 from django.utils import timezone
 
 from billing.declines import for_customer
@@ -14,7 +17,8 @@ from billing.models import Customer, Failure, Invoice, Subscription
 from billing.modes import Mode
 from billing.money import Money
 from billing.names import plan_names
-from dunning.models import Letter, LetterKind
+from dunning.cards.standing import in_words, month_of
+from dunning.models import Card, Letter, LetterKind
 from pqintel.ui import figures
 
 from .kinds import ALLOWED
@@ -35,15 +39,19 @@ PAGE: Final = "https://invoice.stripe.com/i/acct_example/test_example"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A letter that is not kept, to look at. `about`: the customer whose facts it has; "": they are made up."""
+    """A letter that is not kept, to look at. `source` says in a sentence whose facts it has, or that it is made up."""
 
     letter: Letter
-    about: str
+    source: str
 
 
 def sample_of(workspace_id: int, mode: Mode, kind: LetterKind, text: Text, now: datetime) -> Sample:
     """A letter of a kind with some text. Eight queries at most. Must run in scope."""
-    facts, customer, url = _newest(workspace_id, mode, kind, now)
+    url = None
+    if kind is LetterKind.CARD_EXPIRING:
+        facts, customer = _card(workspace_id, mode, now)
+    else:
+        facts, customer, url = _newest(workspace_id, mode, kind, now)
     if customer is not None:
         facts["customer_name"] = name_to_greet(customer.name)
     facts["workspace_name"] = name_of(workspace_id)
@@ -65,13 +73,47 @@ def sample_of(workspace_id: int, mode: Mode, kind: LetterKind, text: Text, now: 
         payment_url=url or PAGE,
         to=(customer.email if customer else None) or "ada@example.com",
     )
-    return Sample(letter, str(customer) if customer else "")
+    return Sample(letter, _source(kind, customer, facts))
+
+
+def _source(kind: LetterKind, customer: Customer | None, facts: Mapping[str, str]) -> str:
+    if kind is LetterKind.CARD_EXPIRING:
+        if "card" not in facts:
+            return "An example with a made-up card and customer: no card is known yet."
+        if customer is None:
+            return "With the facts of the card that expires the soonest; its customer is made up."
+        return f"With the facts of {customer}, whose card expires the soonest."
+    if customer is None:
+        return "With made-up facts: there is no case yet."
+    return f"With the facts of {customer}, the newest case there is."
 
 
 def day(at: datetime) -> str:
     """ "March 1, 2026", in the active time zone."""
     local = timezone.localtime(at)
     return f"{local:%B} {local.day}, {local.year}"
+
+
+def _card(workspace_id: int, mode: Mode, now: datetime) -> tuple[dict[str, str], Customer | None]:
+    """The facts and the customer of the card that expires the soonest; no facts where none is known that is valid."""
+    here = {"workspace_id": workspace_id, "mode": mode}
+    today = timezone.localtime(now)
+    valid = Q(exp_year__gt=today.year) | Q(exp_year=today.year, exp_month__gte=today.month)
+    card = Card.objects.filter(valid, **here).order_by("exp_year", "exp_month", "pk").first()
+    if card is None:
+        return {}, None
+    facts = {"card": in_words(card), "date": month_of(card).words}
+    subscriptions = Subscription.objects.filter(**here, customer=card.customer)
+    subscription = subscriptions.order_by(F("ended_at").desc(nulls_first=True), "-created", "-pk").first()
+    customer = Customer.objects.filter(**here, stripe_id=card.customer).first()
+    return facts | _plan(workspace_id, mode, subscription), customer
+
+
+def _plan(workspace_id: int, mode: Mode, subscription: Subscription | None) -> dict[str, str]:
+    if subscription is None or not subscription.items:
+        return {}
+    price = subscription.items[0]["price"]
+    return {"plan": plan_names(workspace_id, mode, [price])[price].name}
 
 
 def _newest(
@@ -98,8 +140,6 @@ def _newest(
     else:
         subscription = Subscription.objects.filter(**here).order_by("-created", "-id").first()
         customer_id = subscription.customer if subscription else None
-    if subscription is not None and subscription.items:
-        price = subscription.items[0]["price"]
-        facts["plan"] = plan_names(workspace_id, mode, [price])[price].name
+    facts |= _plan(workspace_id, mode, subscription)
     customer = Customer.objects.filter(**here, stripe_id=customer_id).first() if customer_id else None
     return facts, customer, url

@@ -226,7 +226,7 @@ def _shown(request: MemberRequest, mode: Mode, known: KnownText, form: TextForm)
     }
     if typed is not None:
         sample = sample_of(request.workspace.pk, mode, known.kind, typed, timezone.now())
-        context |= {"preview": compose.compose(sample.letter), "about": sample.about}
+        context |= {"preview": compose.compose(sample.letter), "source": sample.source}
     return context
 
 

@@ -26,9 +26,11 @@ from tests.factories import (
     FailureFactory,
     InvoiceFactory,
     MembershipFactory,
+    PriceFactory,
+    SubscriptionFactory,
     WorkspaceFactory,
 )
-from tests.factories_dunning import PolicyFactory
+from tests.factories_dunning import CardFactory, PolicyFactory
 from tests.factories_letters import LetterFactory, LetterPolicyFactory, LetterTextFactory, SenderFactory
 from tests.smtp import Mailbox
 
@@ -244,6 +246,44 @@ def test_the_preview_has_the_newest_real_case_and_keeps_nothing(workspace: Works
     assert "stolen" not in shown
     with scoped_transaction(workspace):
         assert LetterText.objects.count() == Letter.objects.count() == 0
+
+
+def test_the_preview_about_cards_has_the_one_that_expires_the_soonest(
+    workspace: Workspace, admin_client: Client
+) -> None:
+    path = f"{HERE}texts/card_expiring/"
+    typed = {"subject": "Your card", "body": "$customer_name: $card, until $date, for $plan.", "enabled": "on"}
+
+    def shown() -> tuple[str, str]:
+        answered = admin_client.post(f"{path}preview/", typed)
+        assert answered.status_code == 200
+        (text,) = answered.context["preview"].wording.paragraphs
+        return answered.context["source"], "".join(piece.text for piece in text)
+
+    def card(year: int, customer: str, last4: str, **of: Any) -> None:
+        of = {"workspace": workspace, "mode": Mode.LIVE} | of
+        CardFactory(customer=customer, exp_year=year, exp_month=1, last4=last4, **of)
+
+    soon = timezone.now().year + 1
+    example = "An example with a made-up card and customer: no card is known yet."
+    here = {"workspace": workspace, "mode": Mode.LIVE}
+    CustomerFactory(**here, stripe_id="cus_1", name="Bob")
+    PriceFactory(**here, stripe_id="price_1", nickname="Studio")
+    SubscriptionFactory(**here, stripe_id="sub_1", customer="cus_1", items=[{"price": "price_1", "quantity": 1}])
+    SubscriptionFactory(**here, stripe_id="sub_2", customer="cus_2")
+    card(soon - 2, "cus_1", "1111")  # not valid any more
+    card(soon, "cus_1", "2222", mode=Mode.TEST)
+    card(soon, "cus_1", "3333", workspace=WorkspaceFactory())
+    source, text = shown()
+    assert source == example
+    assert text.startswith("Ada Lovelace: Visa •••• 4242, until ")
+    assert text.endswith(", for Team.")
+    card(soon + 1, "cus_2", "4444")
+    card(soon, "cus_1", "5555")
+    source, text = shown()
+    assert source == "With the facts of Bob, whose card expires the soonest."
+    assert text == f"Bob: Visa •••• 5555, until January {soon}, for Studio."
+    assert "With the facts of Bob, whose card expires the soonest." in text_of(admin_client, path)
 
 
 def test_a_trial_goes_to_whoever_asks_and_to_nobody_else(

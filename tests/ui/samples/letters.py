@@ -96,7 +96,7 @@ def text(form: TextForm, *, usable: bool = True, may_all: bool = True) -> Page:
         "title": LABELS[REMINDER.kind],
         "placeholders": [(f"${name}", meaning(REMINDER.kind, name)) for name in ALLOWED[REMINDER.kind]],
         "preview": preview if usable else None,
-        "about": "Ada Lovelace & Daughters, Limited",
+        "source": "With the facts of Ada Lovelace & Daughters, Limited, the newest case there is.",
     }
     return page("text", may_all=may_all, **context)
 
