@@ -10,9 +10,9 @@ from typing import Any, Final
 from django import forms
 
 from billing.modes import Mode
+from integrations.channels.gone import ask_where, check_where, everywhere_field
 from integrations.models import Channel
 
-from .gone import ask_where, check_where, everywhere_field
 from .models import Rule, RuleKind
 from .models.rules import SEVERITIES
 from .roster import Wanted

@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from billing.models import Customer
 from billing.modes import Mode
 from billing.money import Money, exponent
+from integrations.channels.gone import ask_where, check_where, everywhere_field
 from integrations.models import Channel
 from pqintel.workspaces.models import Workspace
 
@@ -99,7 +100,7 @@ def _time(label: str, help_text: str = "") -> forms.TimeField:
 
 
 class PolicyForm(forms.Form):
-    """The terms that new cases begin with."""
+    """The terms that new cases begin with. `gone`: the channels that were chosen have all been removed."""
 
     enabled = forms.BooleanField(
         label="Dun unpaid invoices",
@@ -124,6 +125,7 @@ class PolicyForm(forms.Form):
     channels = forms.MultipleChoiceField(
         label="Channels", required=False, widget=forms.CheckboxSelectMultiple, help_text="None chosen = all of them."
     )
+    everywhere = everywhere_field()
     retry_watch = forms.BooleanField(
         label="Watch Stripe’s retries",
         required=False,
@@ -136,7 +138,8 @@ class PolicyForm(forms.Form):
     falls_to = forms.ChoiceField(label="Access falls to")
 
     def __init__(self, policy: Policy, channels: Sequence[Channel], data: Mapping[str, Any] | None = None) -> None:
-        initial = {name: getattr(policy, name) for name in self.base_fields if name != "escalate_amounts"}
+        ours = ("escalate_amounts", "everywhere")
+        initial = {name: getattr(policy, name) for name in self.base_fields if name not in ours}
         initial["escalate_amounts"] = amounts_text(policy.escalate_amounts)
         initial["channels"] = [str(number) for number in policy.channels]
         super().__init__(data, initial=initial)
@@ -144,9 +147,12 @@ class PolicyForm(forms.Form):
         _choose(self, "channels", [(str(channel.number), channel.name) for channel in channels])
         if not channels:
             del self.fields["channels"]
+        self.gone = bool(policy.channels) and not {channel.number for channel in channels} & set(policy.channels)
+        ask_where(self, gone=self.gone)
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
+        check_where(self)
         self._check_reminders(given)
         start, end = given.get("quiet_from"), given.get("quiet_until")
         if not {"quiet_from", "quiet_until"} & set(self.errors):
@@ -172,9 +178,11 @@ class PolicyForm(forms.Form):
 
     @property
     def changes(self) -> dict[str, Any]:
-        """The fields of a `Policy`."""
-        numbers = [int(number) for number in self.cleaned_data.get("channels", ())]
-        return {**self.cleaned_data, "channels": numbers}
+        """The fields of a `Policy`. Without its channels where there are none to choose: what was chosen stays."""
+        given = {name: value for name, value in self.cleaned_data.items() if name != "everywhere"}
+        if "channels" in given:
+            given["channels"] = [int(number) for number in given["channels"]]
+        return given
 
 
 class CardNoticeForm(forms.Form):

@@ -209,9 +209,10 @@ class Chunk:
     # The team --------------------------------------------------------------------------------------------------------
     def _escalate(self, cases: Sequence[Case], policy: Policy, words: Words) -> None:
         keys = telling.tell(telling.ESCALATED, policy, cases, self._known, words, self.mode, self.now)
+        why_not = "the channels that were chosen have been removed" if policy.channels else "there is no channel"
         for case in cases:
             key = keys.get(case.invoice, "")
-            text = "The team was told." if key else "The team was not told: there is no channel."
+            text = "The team was told." if key else f"The team was not told: {why_not}."
             self.desk.move(case, Move.ESCALATE, text, key=key)
 
     # Looking at Stripe -----------------------------------------------------------------------------------------------

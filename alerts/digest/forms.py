@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from django import forms
 
-from alerts.gone import ask_where, check_where, everywhere_field
 from alerts.models import Cadence, DigestSettings
+from integrations.channels.gone import ask_where, check_where, everywhere_field
 from integrations.channels.roster import channels_of
 from integrations.models import Channel
 

@@ -31,7 +31,8 @@ class Policy(BillingModel):
     the defaults hold.
 
     While `enabled` is off, no case is opened and no step of a running one is taken. `channels` are numbers of the
-    channels that the team is told in; none chosen = all. Both count at once, also for running cases.
+    channels that the team is told in; none chosen = all, all of them removed = nowhere. Both count at once, also for
+    running cases.
 
     `card_notice`: customers are told that their card expires, so many days before its last one (`card_notice_days`).
     It has nothing to do with cases, nor with `enabled`.

@@ -13,11 +13,12 @@ from billing.modes import Mode
 from dunning import handling
 from dunning.cases import Impossible
 from dunning.models import Case, CaseState, Exclusion, ExclusionKind, Letter, Policy
+from integrations.channels.gone import GONE
 from pqintel.workspaces.models import Workspace
 from pqintel.workspaces.roles import Role
 from pqintel.workspaces.tenancy import scope, scoped_transaction
-from tests.factories import CustomerFactory, WorkspaceFactory
-from tests.factories_dunning import CaseFactory, ExclusionFactory
+from tests.factories import THEN, ChannelFactory, CustomerFactory, WorkspaceFactory
+from tests.factories_dunning import CaseFactory, ExclusionFactory, PolicyFactory
 
 from .story import Story
 
@@ -389,6 +390,51 @@ def test_the_page_warns_of_stripes_own_mails_and_of_letters_that_nobody_has_answ
     assert "Stripe can mail your customers too." in page
     assert "was not answered yet" in page
     assert "There is no channel yet" in page
+
+
+def test_a_policy_whose_channels_were_all_removed_asks_where_to(
+    workspace: Workspace, admin: Client, member_client: Callable[[Role], Client]
+) -> None:
+    here, nowhere = f"{URL}policy/", "nowhere now: the channels that were chosen have been removed"
+
+    def chosen() -> list[int]:
+        with scoped_transaction(workspace):
+            return list(Policy.objects.get(mode=Mode.LIVE).channels)
+
+    PolicyFactory(workspace=workspace, mode=Mode.LIVE, channels=[1])
+    PolicyFactory(workspace=workspace, mode=Mode.TEST, channels=[2])
+    ChannelFactory(workspace=WorkspaceFactory(), number=1)
+    with scoped_transaction(workspace):
+        gone = ChannelFactory(workspace=workspace, number=1, removed_at=THEN)
+    assert "everywhere" not in admin.get(here).context["form"].fields
+    assert admin.post(here, GOOD).status_code == 302  # there is nothing to choose from: what was chosen stays
+    assert chosen() == [1]
+    ChannelFactory(workspace=workspace, number=2, name="#new")
+    page = admin.get(here)
+    assert GONE in page.content.decode()
+    assert nowhere in member_client(Role.VIEWER).get(here).content.decode()
+    refused = admin.post(here, GOOD)
+    assert (refused.status_code, refused.context["form"].errors) == (422, {"channels": [GONE]})
+    assert admin.post(here, GOOD | {"channels": "1"}).status_code == 422
+    assert chosen() == [1]
+    assert admin.post(here, GOOD | {"everywhere": "on"}).status_code == 302
+    assert chosen() == []
+    page = admin.get(here)
+    assert ("everywhere" in page.context["form"].fields, GONE in page.content.decode()) == (False, False)
+    with scoped_transaction(workspace):
+        Policy.objects.filter(mode=Mode.LIVE).update(channels=[gone.number])
+    assert admin.post(here, GOOD | {"channels": "2"}).status_code == 302
+    assert chosen() == [2]
+    assert nowhere not in member_client(Role.VIEWER).get(here).content.decode()
+
+
+def test_a_case_says_that_its_team_was_not_told_because_the_channels_are_gone(story: Story) -> None:
+    story.channel()
+    story.policy(escalate_amounts={"usd": 1000}, escalate_attempts=None, channels=[77])
+    story.fail(0, following=3)
+    story.run_until(1)
+    assert story.told() == []
+    assert story.timeline()[-1] == "The team was not told: the channels that were chosen have been removed."
 
 
 def test_exclusions_are_added_and_taken_back(story: Story, admin: Client) -> None:

@@ -157,8 +157,9 @@ def cards() -> CardsPage:
     )
 
 
-def policy(data: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+def policy(data: dict[str, Any] | None = None, chosen: tuple[int, ...] = (), **changes: Any) -> dict[str, Any]:
     terms = Policy(
+        channels=list(chosen),
         quiet_from=time(21),
         quiet_until=time(8),
         escalate_amounts={"usd": 50_000},
@@ -238,6 +239,7 @@ def pages() -> Iterator[tuple[str, Page]]:
     lost = case(CaseState.LOST, closed_at=NOW - DAY, reason="The invoice was written off.", next_attempt_at=None)
     yield "case-held", page("case", "live", "cases", shown(lost, coming=[], owed=None, held=True))
     yield "dunning", page("policy", "live", "dunning", policy(letters_wanted=None))
+    yield "dunning-nowhere", page("policy", "live", "dunning", policy(chosen=(7,)))
     yield "dunning-wrong", page("policy", "test", "dunning", policy(WRONG))
     yield (
         "dunning-looking",
