@@ -25,7 +25,7 @@ _TEST: Final = "test:"
 def try_out(channel: Channel, *, by: str) -> Outcome:
     """Send a test message and return what the provider said. It mends a broken channel, or breaks a working one.
 
-    Takes ten seconds or so. Must run in the workspace's scope and outside a transaction.
+    Takes some seconds, 25 at most. Must run in the workspace's scope and outside a transaction.
     """
     if channel.state == ChannelState.UNCONFIRMED:
         return Permanent(channel.reason, breaks=False)

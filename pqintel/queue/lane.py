@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection, transaction
+from psycopg.errors import LockNotAvailable
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +31,9 @@ class Work(IntEnum):
 
 
 @contextmanager
-def hold_lane(lane: int, work: Work = Work.WRITING) -> Iterator[bool]:
-    """Try to hold a lane; gives whether it is held. Never waits.
+def hold_lane(lane: int, work: Work = Work.WRITING, seconds: float = 0) -> Iterator[bool]:
+    """Try to hold a lane; gives whether it is held. Never waits, or for so many seconds at most: who waits has it next,
+    before whoever only tries.
 
     Must be entered outside a transaction: what is written must be committed before the next one holds the lane. Raises
     RuntimeError otherwise.
@@ -43,10 +45,7 @@ def hold_lane(lane: int, work: Work = Work.WRITING) -> Iterator[bool]:
     # As Django tells for its durable blocks: the transaction that a test is in counts for nothing.
     if blocks and not blocks[-1]._from_testcase:  # type: ignore[attr-defined]  # the stubs do not know it
         raise RuntimeError("A lane is to be held outside a transaction.")
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", (work + lane,))
-        row = cursor.fetchone()
-    held = bool(row and row[0])
+    held = _wait(work + lane, seconds) if seconds else _try(work + lane)
     try:
         yield held
     finally:
@@ -63,6 +62,25 @@ def wait_for_lane(lane: int, work: Work, *, shared: bool = False) -> None:
     sql = "SELECT pg_advisory_xact_lock_shared(%s)" if shared else "SELECT pg_advisory_xact_lock(%s)"
     with connection.cursor() as cursor:
         cursor.execute(sql, (work + lane,))
+
+
+def _try(lock: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", (lock,))
+        row = cursor.fetchone()
+    return bool(row and row[0])
+
+
+def _wait(lock: int, seconds: float) -> bool:
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:  # the timeout ends with it, the lock does not
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{seconds * 1000:.0f}ms",))
+            cursor.execute("SELECT pg_advisory_lock(%s)", (lock,))
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            return False
+        raise
+    return True
 
 
 def _release(lock: int) -> None:

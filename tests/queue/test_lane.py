@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from pqintel.queue import Work, hold_lane, wait_for_lane
 from tests.gates import Writer
@@ -39,6 +39,24 @@ def test_it_is_let_go_where_the_block_fails() -> None:
 def test_not_in_a_transaction_that_would_end_after_it() -> None:
     with transaction.atomic(), pytest.raises(RuntimeError, match="outside a transaction"), hold_lane(7):
         pass
+    assert not held(7)
+
+
+def test_who_waits_has_it_next_or_gives_up_in_time() -> None:
+    def wait(seconds: float) -> tuple[bool, str]:
+        with hold_lane(7, seconds=seconds) as had, connection.cursor() as cursor:
+            cursor.execute("SHOW lock_timeout")
+            (timeout,) = cursor.fetchone() or ("",)
+            return had, timeout
+
+    assert wait(0.05) == (True, "0")
+    with hold_lane(7):
+        vain, patient = Writer(lambda: wait(0.05)), Writer(lambda: wait(60))
+        vain.start()
+        assert vain.done() == (False, "0")
+        patient.start()
+        assert patient.stands()
+    assert patient.done() == (True, "0")
     assert not held(7)
 
 

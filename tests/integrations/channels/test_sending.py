@@ -15,11 +15,13 @@ import pytest
 from django.core import mail
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from billing.modes import Mode
-from integrations.channels import notices, roster, sending
+from integrations.channels import notices, roster, sending, trial
 from integrations.channels.lanes import lane_of, lane_parts
-from integrations.channels.sending import DIED_TWICE, Visit
+from integrations.channels.sending import DIED_TWICE, Visit, visit
+from integrations.channels.transports.slack import Bot
 from integrations.models import Channel, ChannelKind, ChannelState, Delivery, DeliveryState
 from integrations.tasks import send_deliveries, sweep_deliveries
 from pqintel.queue import Outsider, Work, hold_lane
@@ -29,6 +31,7 @@ from pqintel.workspaces.models import Membership, Workspace
 from pqintel.workspaces.roles import Role
 from pqintel.workspaces.tenancy import everywhere, scope, scoped_transaction
 from tests.factories import THEN, ChannelFactory, DeliveryFactory, MembershipFactory, WorkspaceFactory
+from tests.gates import Writer
 from tests.integrations.channels.stage import (
     BOT_TOKEN,
     HELLO,
@@ -487,6 +490,72 @@ def test_a_test_waits_for_a_pause_that_was_asked_for(workspace: Workspace, slack
     set_channel(slack, next_send_at=THEN + timedelta(minutes=2))
     assert try_out(slack, Hands()) == sending.Passing("Nothing can be sent there before 12:02:00 UTC.")
     assert outside.peer.asked == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_test_goes_before_the_rest_of_a_backlog(
+    workspace: Workspace, slack: Channel, outside: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker comes back at once whenever a visit has ended, as it does where more is due."""
+    monkeypatch.setattr(sending, "VISIT", timedelta(seconds=0.3))
+    monkeypatch.setattr(Bot, "pace", 0.05)
+    names = [f"message {number}" for number in range(20)]
+    for name in names:
+        say(workspace, slack, key=name, message=sending.Message(name), at=timezone.now())
+
+    def ask() -> sending.Outcome:
+        with scope(workspace):
+            return trial.try_out(fresh(slack), by="ada@example.com")
+
+    def work() -> None:
+        with scope(workspace):
+            while visit(workspace.pk, slack.number).more:
+                pass
+
+    asker, worker = Writer(ask), Writer(work)
+
+    def begin() -> None:
+        outside.meanwhile = lambda: None
+        asker.start()
+        asker.stands()
+        connection.close()
+
+    outside.meanwhile = begin
+    worker.start()
+    worker.done()
+    assert asker.done() == sending.Sent("ok, message 1503435956.000247")
+    work()
+    said = [title.removesuffix(" · Acme") for title in outside.titles]
+    place = said.index("A test message of PQ Intel")
+    assert 0 < place < 10
+    assert said[:place] + said[place + 1 :] == names
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_test_does_not_wait_for_ever(
+    workspace: Workspace, slack: Channel, outside: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "PATIENCE_SECONDS", 0.1)
+    asker = Writer(lambda: try_out(slack, Hands()))
+    with hold_lane(lane_of(workspace.pk, slack.number), Work.DELIVERING):
+        asker.start()
+        said = "Another message is being sent there, and takes long. Try again later."
+        assert asker.done() == sending.Passing(said)
+    assert (fates(workspace), outside.bodies) == ([("skipped", said)], [])
+
+
+def test_a_test_rings_for_what_it_kept_waiting(
+    workspace: Workspace,
+    slack: Channel,
+    outside: Provider,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    rung: list[int] = []
+    monkeypatch.setattr(sending.outbox.bell, "ring", lambda *lanes: rung.extend(lanes))
+    with django_capture_on_commit_callbacks(execute=True):
+        try_out(slack, Hands())
+    assert rung == [lane_of(workspace.pk, slack.number)]
 
 
 # Dying ---------------------------------------------------------------------------------------------------------------
