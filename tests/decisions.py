@@ -7,6 +7,7 @@ the same `now` have the same to decide, so what becomes of one in peace is the t
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from django.db.models import QuerySet
 from alerts.defaults import EDITION
 from alerts.models import DigestRun, DigestSettings, Finding, Rule, Watch
 from alerts.tasks import evaluate, send_digests
+from billing.begun import FIRST
 from billing.lanes import lane_of
 from billing.models import AccessHold, PendingReaction
 from billing.snapshots import Fact, Kind
@@ -128,6 +130,17 @@ class Company(Story):
         self.customer("cus_large")
         self.policy(escalate_amounts={"usd": 100_00})
         self.fail(self.last - 30 * MINUTE, "in_large", customer="cus_large", subscription=None, amount=500_00)
+        return self._past()
+
+    def put_off(self) -> Company:
+        """A first invoice that failed before anything was known of its subscription, which a read has brought since."""
+        at = self.last - 15 * MINUTE
+        self.customer("cus_late")
+        self.fail(at, "in_late", customer="cus_late", subscription="sub_late", billing_reason=FIRST)
+        found = self.turning(at, "sub_late", "cus_late", "past_due")
+        (known,) = found.snapshots
+        self.learn(replace(found, event_id="pqread_late", snapshots=(replace(known, read=True),)), at + MINUTE)
+        self.react()
         return self._past()
 
     def over_thresholds(self) -> Company:

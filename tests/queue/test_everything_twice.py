@@ -88,7 +88,7 @@ class Furnished(Company):
 
     def __init__(self, now: datetime, stripe: Simulation) -> None:
         super().__init__(now, kind="email", target="team@example.com")
-        self.news().due().over_thresholds().summary()
+        self.news().due().put_off().over_thresholds().summary()
         broken = self.channel(number=2, state="broken", since=now, told_at=now, created_at=self.at(0))
         ChannelOutageFactory(channel=broken, starts=now - timedelta(minutes=1))
         self._rule("channel_broken", {})
