@@ -48,10 +48,12 @@ def hold_lane(lane: int, work: Work = Work.WRITING, seconds: float = 0) -> Itera
     held = _wait(work + lane, seconds) if seconds else _try(work + lane)
     try:
         yield held
-    finally:
-        # A broken or re-made connection holds nothing any more.
-        if held and connection.connection is not None and not connection.connection.closed:
-            _release(work + lane)
+    except BaseException:
+        if held:
+            _release(work + lane, failing=True)
+        raise
+    if held:
+        _release(work + lane)
 
 
 def wait_for_lane(lane: int, work: Work, *, shared: bool = False) -> None:
@@ -83,15 +85,18 @@ def _wait(lock: int, seconds: float) -> bool:
     return True
 
 
-def _release(lock: int) -> None:
+def _release(lock: int, *, failing: bool = False) -> None:
+    """Let go of a lock. `failing`: what ends the block is on its way out, and no lost connection shall hide it.
+
+    Else one that was lost is raised: the lanes around this one went with it, and nobody may go on as if he held them.
+    """
+    if connection.connection is None or connection.connection.closed:
+        return  # a broken or re-made connection holds nothing any more
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s)", (lock,))
-    except DatabaseError as error:
-        # The lock goes with the connection, which is lost, or was left in the middle of a statement by whatever is on
-        # its way out through here and shall not be hidden.
-        log.warning("Lane: let go by closing the connection (%s).", error)
-        connection.close()
-    except BaseException:
+    except BaseException as error:
         connection.close()  # it outlives the task, and the lock must not
-        raise
+        if not (failing and isinstance(error, DatabaseError)):
+            raise
+        log.warning("Lane: let go by closing the connection (%s).", error)

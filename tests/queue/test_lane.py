@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from pqintel.queue import Work, hold_lane, wait_for_lane
 from tests.gates import Writer
@@ -23,6 +24,14 @@ def held(lane: int, work: Work = Work.WRITING) -> bool:
     return not writer.done()
 
 
+def lose_connection() -> None:
+    """End our session at the server, as its restart does: who holds it learns of that at the next statement."""
+    place = connection.settings_dict
+    names = {"user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT", "dbname": "NAME"}
+    with psycopg.connect(**{word: place[key] for word, key in names.items()}, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s)", (connection.connection.info.backend_pid,))
+
+
 def test_one_at_a_time_and_each_work_for_itself() -> None:
     with hold_lane(7) as had:
         assert had
@@ -34,6 +43,29 @@ def test_it_is_let_go_where_the_block_fails() -> None:
     with pytest.raises(ZeroDivisionError), hold_lane(7):
         raise ZeroDivisionError
     assert not held(7)
+
+
+def test_what_ends_the_block_is_not_hidden_by_a_lost_connection() -> None:
+    def fail() -> None:
+        with hold_lane(7):
+            lose_connection()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert not held(7)
+
+
+def test_nobody_goes_on_in_a_lane_that_went_with_the_connection() -> None:
+    def go_on() -> None:
+        with hold_lane(7):
+            with hold_lane(8):
+                lose_connection()
+            pytest.fail("lane 7 is not held any more")
+
+    with pytest.raises(OperationalError):
+        go_on()
+    assert (held(7), held(8)) == (False, False)
 
 
 def test_not_in_a_transaction_that_would_end_after_it() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.core import mail
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -467,6 +467,13 @@ def test_a_test_that_arrives_mends_the_channel_and_what_was_held_follows(
     ]
 
 
+def second_session() -> psycopg.Connection[Any]:
+    place = connection.settings_dict
+    return psycopg.connect(
+        host=place["HOST"], port=place["PORT"], user=place["USER"], password=place["PASSWORD"], dbname=place["NAME"]
+    )
+
+
 def try_out(channel: Channel, hands: Hands, key: str = "test") -> sending.Outcome:
     with scope(channel.workspace_id):
         with transaction.atomic():
@@ -596,12 +603,9 @@ def test_one_sender_a_channel_and_no_transaction_while_it_waits(
     """While the provider has our request, no session holds a transaction open, and another worker keeps out."""
     say(workspace, slack)
     seen: list[Any] = []
-    place = connection.settings_dict
 
     def look() -> None:
-        with psycopg.connect(
-            host=place["HOST"], port=place["PORT"], user=place["USER"], password=place["PASSWORD"], dbname=place["NAME"]
-        ) as session:
+        with second_session() as session:
             query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'"
             seen.append(session.execute(query).fetchone())
         thread = threading.Thread(target=lambda: seen.append(second_worker()))
@@ -624,6 +628,26 @@ def test_one_sender_a_channel_and_no_transaction_while_it_waits(
     assert go(slack, Hands()) == Visit(1)
     assert seen == [(0,), Visit()]
     assert len(outside.peer.asked) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_loses_the_lane_while_he_waits_for_the_clock_sends_nothing_more(
+    workspace: Workspace, slack: Channel, outside: Provider
+) -> None:
+    for key in ("first", "second"):
+        say(workspace, slack, key=key, message=sending.Message(key))
+    hands = Hands()
+
+    def sleep(seconds: float) -> None:
+        hands.sleep(seconds)
+        with second_session() as other:
+            other.execute("SELECT pg_terminate_backend(%s)", (connection.connection.info.backend_pid,))
+
+    with pytest.raises(OperationalError), scope(workspace):
+        visit(workspace.pk, slack.number, sending.Clock(hands.now, sleep))
+    assert outside.titles == ["first · Acme"]
+    assert go(slack, hands) == Visit(1)
+    assert [(row.state, row.possible_duplicate) for row in deliveries(workspace)] == [("sent", False)] * 2
 
 
 # Leaving -------------------------------------------------------------------------------------------------------------
