@@ -79,7 +79,7 @@ def sample_of(workspace_id: int, mode: Mode, kind: LetterKind, text: Text, now: 
 def _source(kind: LetterKind, customer: Customer | None, facts: Mapping[str, str]) -> str:
     if kind is LetterKind.CARD_EXPIRING:
         if "card" not in facts:
-            return "An example with a made-up card and customer: no card is known yet."
+            return "An example with a made-up card and customer: no valid card is known yet."
         if customer is None:
             return "With the facts of the card that expires the soonest; its customer is made up."
         return f"With the facts of {customer}, whose card expires the soonest."

@@ -265,7 +265,7 @@ def test_the_preview_about_cards_has_the_one_that_expires_the_soonest(
         CardFactory(customer=customer, exp_year=year, exp_month=1, last4=last4, **of)
 
     soon = timezone.now().year + 1
-    example = "An example with a made-up card and customer: no card is known yet."
+    example = "An example with a made-up card and customer: no valid card is known yet."
     here = {"workspace": workspace, "mode": Mode.LIVE}
     CustomerFactory(**here, stripe_id="cus_1", name="Bob")
     PriceFactory(**here, stripe_id="price_1", nickname="Studio")
