@@ -12,7 +12,7 @@ ALONE = "Cannot connect to redis"
 """What Celery says once it has put the lost connection away and finds no other."""
 MIDDLE = "billing_syncstate"
 """The last table that a batch writes: who waits for it is in the middle of his work."""
-ROUNDS = scaled(6)
+ROUNDS = scaled(3)
 PROMISED_SECONDS = 1.0
 """Every delivery is acknowledged within this time although Valkey hangs: a promise of the product."""
 
