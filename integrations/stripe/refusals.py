@@ -34,6 +34,7 @@ class Refusals:
     def __init__(self) -> None:
         self.unknown = 0
         self._counts: Counter[Place] = Counter()
+        self._last: dict[Place, datetime] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._ending = threading.Event()
@@ -42,6 +43,7 @@ class Refusals:
         """Count one refusal; it is on disk within a second. Returns at once."""
         with self._lock:
             self._counts[workspace_id, connection_id, reason] += 1
+            self._last[workspace_id, connection_id, reason] = datetime.now(UTC)
             if self._thread is None or not self._thread.is_alive():  # a parent's thread does not survive a fork
                 self._ending = threading.Event()
                 self._thread = threading.Thread(target=self._serve, args=(self._ending,), name="refusals", daemon=True)
@@ -55,14 +57,15 @@ class Refusals:
         """Write what was counted. Raises django.db.Error; what was not written is kept then."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
-        now = datetime.now(UTC)
+            last, self._last = self._last, {}
         try:
             for place in sorted(counts, key=str):
-                self._write(place, counts[place], now)
+                self._write(place, counts[place], last[place])
                 del counts[place]
         finally:
             with self._lock:
                 self._counts.update(counts)
+                self._last = {**{place: last[place] for place in counts}, **self._last}
 
     def finish(self, seconds: float = 3.0) -> None:
         """Write what was counted now, and end the thread that does: its process ends. Waits so long at most.
@@ -76,12 +79,12 @@ class Refusals:
             thread.join(seconds)
 
     @staticmethod
-    def _write(place: Place, count: int, now: datetime) -> None:
+    def _write(place: Place, count: int, last_at: datetime) -> None:
         workspace_id, connection_id, reason = place
-        hour = now.replace(minute=0, second=0, microsecond=0)
+        hour = last_at.replace(minute=0, second=0, microsecond=0)
         try:
             with scope(workspace_id), transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute(_ADD, (workspace_id, connection_id, reason, hour, count, now))
+                cursor.execute(_ADD, (workspace_id, connection_id, reason, hour, count, last_at))
         except IntegrityError:
             log.info("A connection was deleted before its refused deliveries were counted.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -90,7 +91,9 @@ def silent(page: Page, *values: str) -> None:
 
 def reload_until(page: Page, sign: Locator) -> None:
     """Reload until something is there: the page of settings does not move by itself."""
+    end = time.monotonic() + 60
     while not sign.is_visible():
+        assert time.monotonic() < end, f"it does not come: {sign}"
         page.reload()
 
 
