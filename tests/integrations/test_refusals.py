@@ -8,12 +8,14 @@ import subprocess
 import sys
 import threading
 import uuid
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from django.db import connection
 from django.db import connections as databases
+from time_machine import TimeMachineFixture
 
 from integrations.models import RefusedDelivery
 from integrations.stripe.refusals import Refusals
@@ -69,6 +71,21 @@ def test_one_that_cannot_write_ends_as_well_and_keeps_its_counts(lane: Lane, cap
     counting.count(lane.workspace.pk, lane.connection.pk, "stale")
     counting.finish()
     assert counts(lane) == {"stale": 2}
+
+
+def test_a_refusal_is_of_when_it_was_refused_however_late_it_is_written(
+    lane: Lane, time_machine: TimeMachineFixture
+) -> None:
+    """What was verified since must not look older than it."""
+    counting = Refusals()
+    refused = datetime(2026, 3, 1, 11, 59, 59, tzinfo=UTC)
+    time_machine.move_to(refused, tick=False)
+    counting.count(lane.workspace.pk, lane.connection.pk, "mismatch")
+    time_machine.move_to(refused + timedelta(seconds=2), tick=False)
+    counting.finish()
+    with scoped_transaction(lane.workspace):
+        found = RefusedDelivery.objects.values_list("hour", "last_at")
+        assert list(found) == [(refused.replace(minute=0, second=0), refused)]
 
 
 class Unspeakable(uuid.UUID):
